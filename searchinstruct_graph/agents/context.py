@@ -1,0 +1,97 @@
+"""The settings of one run: what Studio's form shows and what the command line's flags are named after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+
+from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.models.limits import Allowance
+
+Role = Literal["planner", "searcher", "writer", "critic"]
+
+
+def _setting(default: Any, description: str, **bounds: float) -> Any:
+    factory = (lambda: list(default)) if isinstance(default, list) else None
+    metadata = {"description": description, **bounds}
+    if factory is not None:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResearchContext:
+    """Static settings of a research run (LangGraph's `context`). Every limit is enforced in code.
+
+    Raises:
+        UsageError: a value is out of its range; the message names the field and the range.
+    """
+
+    corpus: list[str] = _setting(
+        ["pydoc:"],
+        "Where to search: `pydoc:` (the Python language reference), files, or folders of Markdown, text, "
+        "reStructuredText, HTML, PDF or JSONL.",
+    )
+    model: str | None = _setting(
+        None,
+        "Chat model of every role: `offline` (extractive, no key, no network) or any name that LangChain's "
+        "init_chat_model knows, such as `openai:gpt-5-mini`. Empty: SEARCHINSTRUCT_MODEL, else `offline`.",
+    )
+    planner_model: str | None = _setting(None, "Another model for the planner; empty: `model`.")
+    searcher_model: str | None = _setting(None, "Another model for the searcher, which reads pages; empty: `model`.")
+    writer_model: str | None = _setting(None, "Another model for the writer; empty: `model`.")
+    critic_model: str | None = _setting(None, "Another model for the critic; empty: `model`.")
+    embeddings: str = _setting("wordllama", "Embeddings of the corpus index: `wordllama` (inside the package), `openai:…`, ...")
+    index: str | None = _setting(None, "Folder of the corpus index; empty: the user's cache folder.")
+    instruction: str = _setting("", "What kind of sources or answer is wanted, in words; goes to the planner and to search.")
+    review_plan: bool = _setting(False, "Stop after planning, so that a person can edit the plan (needs a checkpointer).")
+    samples: int = _setting(5, "Independent re-answers that the critic compares with the draft.", ge=0, le=25)
+    temperature: float = _setting(0.7, "Temperature of the critic's re-answers; every other call is at 0.", ge=0, le=2)
+    min_sources: int = _setting(1, "Different sources that the evidence of a sub-question must come from.", ge=1, le=10)
+    min_support: float = _setting(0.7, "Support from its quotes that a statement needs, 0 to 1.", ge=0, le=1)
+    min_agreement: float = _setting(0.5, "Share of the re-answers that must agree with the draft, 0 to 1.", ge=0, le=1)
+    hits: int = _setting(5, "Pages chosen for reading after each query.", ge=1, le=50)
+    page_chars: int = _setting(24_000, "Characters of one page that are read at once; longer pages are read around the hits.", ge=1_000)
+    max_rounds: int = _setting(3, "Rounds of write and critique; also rounds of search for one sub-question.", ge=1, le=20)
+    max_sub_questions: int = _setting(4, "Sub-questions in a plan.", ge=1, le=20)
+    max_searches: int = _setting(24, "Queries sent in the whole run.", ge=1)
+    max_pages: int = _setting(15, "Pages read in the whole run.", ge=1)
+    max_model_calls: int = _setting(120, "Model calls in the whole run.", ge=4)
+    max_tokens: int = _setting(1_000_000, "Tokens, in and out, in the whole run.", ge=1)
+    max_cost: float | None = _setting(None, "US dollars in the whole run; needs a known price. Empty: no limit.", ge=0)
+    max_seconds: float = _setting(600.0, "Working seconds of the whole run; waiting for a person does not count.", ge=1)
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            low, high = spec.metadata.get("ge"), spec.metadata.get("le")
+            if value is None or not isinstance(value, (int, float)) or isinstance(value, bool):
+                continue
+            if (low is not None and value < low) or (high is not None and value > high):
+                allowed = f"between {low} and {high}" if high is not None else f"at least {low}"
+                raise UsageError(f"{spec.name} must be {allowed}, not {value}")
+        if not self.corpus:
+            raise UsageError("corpus names no source; give a file, a folder or `pydoc:`")
+
+    def model_for(self, role: Role) -> str | None:
+        """The model name set for `role`, else the run's; None leaves the choice to the environment."""
+        chosen: str | None = getattr(self, f"{role}_model")
+        return chosen or self.model
+
+    def limits(self) -> Allowance:
+        """Everything the run may spend."""
+        return Allowance(
+            model_calls=self.max_model_calls,
+            tokens=self.max_tokens,
+            cost_usd=self.max_cost,
+            searches=self.max_searches,
+            pages=self.max_pages,
+            seconds=self.max_seconds,
+        )
+
+
+def settings(runtime: Runtime[ResearchContext]) -> ResearchContext:
+    """The run's context, or the defaults: LangGraph passes None when the caller gave no context."""
+    return runtime.context or ResearchContext()

@@ -1,0 +1,111 @@
+"""The data that agents hand to each other: plain typed dicts, safe in a checkpoint under strict msgpack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from searchinstruct_graph.models.tagged import disarm
+
+SubStatus = Literal["open", "sufficient", "insufficient"]
+
+
+class SubQuestion(TypedDict):
+    """One part of the plan. `requires` are the points that a quote must carry before it counts as answered."""
+
+    text: str
+    queries: list[str]
+    requires: list[str]
+    status: SubStatus
+    missing: list[str]
+
+
+class Plan(TypedDict):
+    """What will be investigated."""
+
+    restatement: str
+    sub_questions: list[SubQuestion]
+
+
+class Quote(TypedDict):
+    """A verbatim slice of a page: `text == page[start:end]`, offsets in code points of the page's extracted text.
+
+    `points` maps it to what it serves: [sub-question number, point number], both from 1.
+    """
+
+    uri: str
+    title: str
+    text: str
+    start: int
+    end: int
+    sha256: str
+    retrieved_at: str
+    license: str | None
+    points: list[list[int]]
+
+
+class Statement(TypedDict):
+    """One sentence of a draft with the numbers (from 1) of the evidence quotes that carry it; support is 0 to 1."""
+
+    text: str
+    quotes: list[int]
+    support: float
+
+
+class Reading(TypedDict):
+    """What happened to one page: read, unreadable (with the reason), or a model failure (with its kind)."""
+
+    uri: str
+    status: Literal["read", "failed"]
+    detail: str
+    quotes: int
+    dropped: int
+
+
+def quote_key(quote: Quote) -> str:
+    """What makes two quotes the same: the page and the span."""
+    return f"{quote['uri']}@{quote['start']}-{quote['end']}"
+
+
+def merge_quotes(known: Sequence[Quote], new: Sequence[Quote]) -> list[Quote]:
+    """Reducer: quotes in order of arrival, each span once, its points joined. Idempotent, so a re-sent list is harmless."""
+    merged = {quote_key(quote): quote for quote in known}
+    for quote in new:
+        key = quote_key(quote)
+        held = merged.get(key)
+        if held is None:
+            merged[key] = quote
+        elif extra := [point for point in quote["points"] if point not in held["points"]]:
+            merged[key] = {**held, "points": [*held["points"], *extra]}
+    return list(merged.values())
+
+
+def merge_unique(known: Sequence[str], new: Iterable[str]) -> list[str]:
+    """Reducer: strings in order of arrival, each once."""
+    return list(dict.fromkeys([*known, *new]))
+
+
+_SPACE = re.compile(r"\s+")
+
+
+def locate(quote: str, page: str) -> tuple[int, int] | None:
+    """Where `quote` stands verbatim in `page`, as (start, end); None when it does not.
+
+    Only white space may differ (models fold line breaks); every other character must match. The caller keeps
+    `page[start:end]`, never the model's spelling of it.
+    """
+    wanted = quote.strip()
+    if not wanted:
+        return None
+    shown = disarm(page)
+    at = shown.find(wanted)
+    if at >= 0:
+        return at, at + len(wanted)
+    pieces = [re.escape(piece) for piece in _SPACE.split(wanted)]
+    if len(pieces) > 2_000:
+        return None
+    found = re.search(r"\s+".join(pieces), shown)
+    return found.span() if found else None

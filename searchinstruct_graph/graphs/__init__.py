@@ -1,0 +1,1 @@
+"""The state machines that LangGraph Studio shows. `research` answers one question."""

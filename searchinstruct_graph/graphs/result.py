@@ -1,0 +1,113 @@
+"""The result is rendered from the evidence, so a citation cannot name a source that was not read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.agents.critic import agreement
+from searchinstruct_graph.agents.evidence import Quote, Statement
+from searchinstruct_graph.graphs.state import (
+    Critique,
+    ResearchOutput,
+    ResearchState,
+    ResultQuote,
+    ResultStatement,
+    Source,
+    Status,
+)
+from searchinstruct_graph.models.usage import no_usage
+
+NO_ANSWER = "The sources that were read do not answer this question."
+PARTLY = "The sources that were read do not answer this question; what they do say about it:"
+
+
+def cite(statements: Sequence[Statement], quotes: Sequence[Quote]) -> tuple[list[ResultStatement], list[Source]]:
+    """Number the cited sources in order of first citation; each keeps only its cited quotes."""
+    sources: dict[str, Source] = {}
+    cited: list[ResultStatement] = []
+    for statement in statements:
+        places: list[list[int]] = []
+        for number in statement["quotes"]:
+            quote = quotes[number - 1]
+            source = sources.setdefault(
+                quote["uri"],
+                Source(
+                    id=len(sources) + 1,
+                    uri=quote["uri"],
+                    title=quote["title"],
+                    retrieved_at=quote["retrieved_at"],
+                    sha256=quote["sha256"],
+                    license=quote["license"],
+                    quotes=[],
+                ),
+            )
+            entry = ResultQuote(text=quote["text"], start=quote["start"], end=quote["end"])
+            if entry not in source["quotes"]:
+                source["quotes"].append(entry)
+            places.append([source["id"], source["quotes"].index(entry)])
+        cited.append(
+            ResultStatement(
+                text=statement["text"],
+                citations=list(dict.fromkeys(place[0] for place in places)),
+                quotes=places,
+                support=statement["support"],
+            )
+        )
+    return cited, list(sources.values())
+
+
+def marked_text(statements: Sequence[ResultStatement]) -> str:
+    """The statements as one text, each followed by its [n] markers."""
+    return " ".join(s["text"] + " " + "".join(f"[{n}]" for n in s["citations"]) for s in statements)
+
+
+def confidence(statements: Sequence[ResultStatement], agreed: float | None) -> float:
+    """Mean support of the statements, halved as agreement falls from 1 to 0; 0 without statements. Not calibrated."""
+    if not statements:
+        return 0.0
+    mean = sum(statement["support"] for statement in statements) / len(statements)
+    return round(mean * (1 + (1.0 if agreed is None else agreed)) / 2, 4)
+
+
+def status_of(state: ResearchState, *, accepted: bool) -> Status:
+    """The typed end of a run: `unsupported` is a draft that the critic refused, `insufficient_evidence` the want of one."""
+    if accepted:
+        return "answered"
+    reason = state["judgement"]["reason"]
+    if reason in ("model_calls", "tokens", "cost_usd", "seconds"):
+        return "budget_exhausted"
+    silent = [sample for sample in state["samples"] if sample["answer"] == ""]
+    if reason == "model_failed" or (state["draft"] and len(silent) * 2 <= len(state["samples"])):
+        return "unsupported"
+    return "insufficient_evidence"
+
+
+def compose(state: ResearchState, context: ResearchContext, *, accepted: bool) -> ResearchOutput:
+    """The run's result. An abstention keeps the statements that their quotes carry, and claims nothing else."""
+    kept = [s for s in state["draft"] if s["support"] >= context.min_support and s["quotes"]]
+    statements, sources = cite(kept, state["shown"])
+    agreed = agreement(state["samples"])
+    text = marked_text(statements)
+    if not accepted:
+        text = f"{PARTLY} {text}" if statements else NO_ANSWER
+    judgement = state["judgement"]
+    return ResearchOutput(
+        question=state["question"],
+        status=status_of(state, accepted=accepted),
+        stop_reason=judgement["reason"],
+        answer=text,
+        confidence=confidence(statements, agreed) if accepted else 0.0,
+        statements=statements,
+        sources=sources,
+        read=[],
+        plan=state["plan"],
+        critique=Critique(
+            verdict=judgement["verdict"],
+            agreement=agreed,
+            samples=len([s for s in state["samples"] if s["failure"] is None]),
+            rounds=state["round"],
+            problems=list(dict.fromkeys(filter(None, [*state["problems"], *state["doubts"], judgement["cause"]]))),
+        ),
+        usage=no_usage(),
+    )

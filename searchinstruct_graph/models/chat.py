@@ -1,0 +1,1 @@
+def resolve_model(n): return n or "offline"

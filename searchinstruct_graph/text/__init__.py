@@ -1,0 +1,1 @@
+"""Reading text in any script: words, sentences, similarity. Pure functions without models or files."""

@@ -1,0 +1,55 @@
+"""Sentences with their offsets, in any script."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import sentencex
+
+# A line break ends a sentence only where prose cannot run on: blank lines, list items, headings, table rows.
+_HARD_BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+•]|\d+[.)]|#{1,6}|\||>)\s)|\r|\f")
+
+
+class Span(NamedTuple):
+    """A half-open slice of a text, in Unicode code points."""
+
+    start: int
+    end: int
+
+
+def _trim(text: str, start: int, end: int) -> Span | None:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return Span(start, end) if start < end else None
+
+
+def _blocks(text: str) -> list[Span]:
+    edges = [0]
+    for found in _HARD_BREAK.finditer(text):
+        edges.append(found.start())
+    edges.append(len(text))
+    return [Span(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+
+
+def sentences(text: str, language: str = "en") -> list[Span]:
+    """Split `text` into sentence spans, in order, without surrounding whitespace.
+
+    Spans never overlap and cover every non-blank character. `language` is an ISO 639-1 code whose
+    abbreviations the splitter knows; an unknown code falls back to the rules common to all scripts.
+    """
+    spans: list[Span] = []
+    for block in _blocks(text):
+        piece = text[block.start : block.end]
+        at = block.start
+        for sentence in sentencex.segment(language, piece):
+            span = _trim(text, at, at + len(sentence))
+            at += len(sentence)
+            if span is not None:
+                spans.append(span)
+        rest = _trim(text, at, block.end)
+        if rest is not None:
+            spans.append(rest)
+    return spans

@@ -1,0 +1,35 @@
+"""Sentences keep their offsets."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from searchinstruct_graph.text.sentences import sentences
+
+
+def split(text: str) -> list[str]:
+    return [text[span.start : span.end] for span in sentences(text)]
+
+
+def test_prose_lists_and_headings_are_split() -> None:
+    text = "# Kettle\n\nDr. Lee wrote it in the U.K. in 1990. It runs\nover two lines.\n- first item\n- second item"
+    assert split(text) == [
+        "# Kettle",
+        "Dr. Lee wrote it in the U.K. in 1990.",
+        "It runs\nover two lines.",
+        "- first item",
+        "- second item",
+    ]
+
+
+def test_scripts_without_latin_stops_are_split() -> None:
+    assert split("壶能装两升。三分钟烧开！") == ["壶能装两升。", "三分钟烧开！"]
+    assert split("هل يغلي الماء؟ نعم.") == ["هل يغلي الماء؟", "نعم."]
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=()), max_size=200))
+def test_spans_are_ordered_disjoint_and_lose_no_visible_character(text: str) -> None:
+    spans = sentences(text)
+    assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert "".join("".join(text[s.start : s.end].split()) for s in spans) == "".join(text.split())
