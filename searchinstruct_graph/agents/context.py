@@ -60,7 +60,7 @@ class ResearchContext:
     max_pages: int = _setting(15, "Pages read in the whole run.", ge=1)
     max_model_calls: int = _setting(120, "Model calls in the whole run.", ge=4)
     max_tokens: int = _setting(1_000_000, "Tokens, in and out, in the whole run.", ge=1)
-    max_cost: float | None = _setting(None, "US dollars in the whole run; needs a known price. Empty: no limit.", ge=0)
+    max_cost: float | None = _setting(None, "US dollars in the whole run; needs a known price. Empty: no limit.", ge=1e-6)
     max_seconds: float = _setting(600.0, "Working seconds of the whole run; waiting for a person does not count.", ge=1)
 
     def __post_init__(self) -> None:

@@ -1,1 +1,128 @@
-def resolve_model(n): return n or "offline"
+"""Chat models by name: `offline`, or anything that LangChain's `init_chat_model` knows."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from searchinstruct_graph.errors import UsageError
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+MODEL_VARIABLE = "SEARCHINSTRUCT_MODEL"
+
+OFFLINE = "offline"
+
+ATTEMPT_SECONDS = 120.0
+"""Timeout of one HTTP attempt, in seconds; the call's own deadline may be shorter."""
+
+
+class _Provider(NamedTuple):
+    """Which module a provider needs, which extra installs it, and which variable holds its key (None: no key)."""
+
+    module: str
+    install: str
+    key: str | None
+
+
+_OWN = 'pip install "searchinstruct-graph[{}]"'
+_PROVIDERS: dict[str, _Provider] = {
+    "openai": _Provider("langchain_openai", _OWN.format("openai"), "OPENAI_API_KEY"),
+    "anthropic": _Provider("langchain_anthropic", _OWN.format("anthropic"), "ANTHROPIC_API_KEY"),
+    "ollama": _Provider("langchain_ollama", _OWN.format("ollama"), None),
+    "google_genai": _Provider("langchain_google_genai", "pip install langchain-google-genai", "GOOGLE_API_KEY"),
+    "mistralai": _Provider("langchain_mistralai", "pip install langchain-mistralai", "MISTRAL_API_KEY"),
+    "groq": _Provider("langchain_groq", "pip install langchain-groq", "GROQ_API_KEY"),
+    "deepseek": _Provider("langchain_deepseek", "pip install langchain-deepseek", "DEEPSEEK_API_KEY"),
+    "xai": _Provider("langchain_xai", "pip install langchain-xai", "XAI_API_KEY"),
+    "together": _Provider("langchain_together", "pip install langchain-together", "TOGETHER_API_KEY"),
+    "fireworks": _Provider("langchain_fireworks", "pip install langchain-fireworks", "FIREWORKS_API_KEY"),
+    "cohere": _Provider("langchain_cohere", "pip install langchain-cohere", "COHERE_API_KEY"),
+}
+
+# A client's connections belong to the event loop that opened them.
+_by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, BaseChatModel]] = weakref.WeakKeyDictionary()
+_without_loop: dict[str, BaseChatModel] = {}
+
+
+def resolve_model(name: str | None) -> str:
+    """The model's name: as given, else from SEARCHINSTRUCT_MODEL, else `offline`."""
+    return (name or os.environ.get(MODEL_VARIABLE) or OFFLINE).strip()
+
+
+def check_model(name: str) -> None:
+    """See that `name` can be used, without a network call and without importing its package.
+
+    Raises:
+        UsageError: the form is unknown, the package is not installed, or the key is not set; the message says which.
+    """
+    if name == OFFLINE:
+        return
+    provider, colon, model = name.partition(":")
+    if not colon:
+        # Names without a provider are guessed by LangChain from their beginning, as `gpt-` or `claude-`.
+        from langchain.chat_models.base import _attempt_infer_model_provider
+
+        guessed = _attempt_infer_model_provider(name)
+        if guessed is None:
+            raise UsageError(f"unknown model {name!r}; use `offline` or PROVIDER:MODEL, such as openai:gpt-5-mini, anthropic:claude-sonnet-4-5 or ollama:qwen3")
+        provider, model = guessed, name
+    if not model:
+        raise UsageError(f"model {name!r} names a provider but no model; write {provider}:MODEL")
+    needs = _PROVIDERS.get(provider)
+    if needs is None:
+        from langchain.chat_models.base import _BUILTIN_PROVIDERS
+
+        if provider not in _BUILTIN_PROVIDERS:
+            known = ", ".join(sorted(_PROVIDERS))
+            raise UsageError(f"unknown model provider {provider!r} in {name!r}; use `offline` or one of {known}, as in openai:gpt-5-mini")
+        return
+    if importlib.util.find_spec(needs.module) is None:
+        raise UsageError(f"model {name!r} needs a package that is not installed: {needs.install}")
+    if needs.key and not os.environ.get(needs.key):
+        raise UsageError(f"model {name!r} needs a key: set the environment variable {needs.key}")
+
+
+def chat_model(name: str) -> BaseChatModel:
+    """The chat model called `name`, made once an event loop; its SDK does not retry (`models.retry` does).
+
+    An OpenAI-compatible server is reached as `openai:MODEL` with OPENAI_BASE_URL.
+
+    Raises:
+        UsageError: as `check_model`, or the provider's package refuses the settings.
+    """
+    try:
+        cache = _by_loop.setdefault(asyncio.get_running_loop(), {})
+    except RuntimeError:
+        cache = _without_loop
+    if name not in cache:
+        check_model(name)
+        cache[name] = _made(name)
+    return cache[name]
+
+
+def _made(name: str) -> BaseChatModel:
+    if name == OFFLINE:
+        from searchinstruct_graph.models.offline import OfflineChatModel
+
+        return OfflineChatModel()
+    from langchain.chat_models import init_chat_model
+
+    settings: dict[str, Any] = {"max_retries": 0, "timeout": ATTEMPT_SECONDS}
+    if name.startswith("openai:"):
+        import httpx
+
+        # langchain-openai shares one client among all event loops of a process, which breaks on the second loop.
+        settings["http_async_client"] = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=1_000))
+    elif name.startswith("ollama:"):
+        settings = {"client_kwargs": {"timeout": ATTEMPT_SECONDS}}
+    try:
+        made: BaseChatModel = init_chat_model(name, **settings)
+    except (ImportError, ValueError, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UsageError(f"model {name!r} cannot be made: {reason}") from error
+    return made

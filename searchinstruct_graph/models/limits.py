@@ -1,18 +1,73 @@
-"""shim"""
+"""What may still be spent. Pure functions on plain data, so that a budget can travel through parallel branches."""
+
 from __future__ import annotations
+
+from typing import Literal
+
 from typing_extensions import TypedDict
+
+from searchinstruct_graph.models.usage import Usage
+
+Limit = Literal["model_calls", "tokens", "cost_usd", "seconds", "searches", "pages"]
+
+_ORDER: tuple[Limit, ...] = ("model_calls", "tokens", "cost_usd", "seconds", "searches", "pages")
+
+
 class Allowance(TypedDict):
+    """What a branch may still spend: model calls, tokens in and out, US dollars (None: no limit), searches, pages, and
+    working seconds."""
+
     model_calls: int
     tokens: int
     cost_usd: float | None
     searches: int
     pages: int
     seconds: float
-def remaining(l, u):
-    return Allowance(model_calls=max(0,l["model_calls"]-u["model_calls"]),tokens=max(0,l["tokens"]-u["input_tokens"]-u["output_tokens"]),cost_usd=None if l["cost_usd"] is None else max(0,l["cost_usd"]-(u["cost_usd"] or 0)),searches=max(0,l["searches"]-u["searches"]),pages=max(0,l["pages"]-u["pages"]),seconds=max(0,l["seconds"]-u["seconds"]))
-def share(a,n):
-    return Allowance(model_calls=a["model_calls"]//n,tokens=a["tokens"]//n,cost_usd=None if a["cost_usd"] is None else a["cost_usd"]/n,searches=a["searches"]//n,pages=a["pages"]//n,seconds=a["seconds"])
-def reserve(a, *, model_calls=0):
-    return {**a,"model_calls":max(0,a["model_calls"]-model_calls)}
-def spent(a):
-    return next((k for k in ("model_calls","tokens","searches","pages","seconds") if a[k]<=0),None)
+
+
+def remaining(limit: Allowance, used: Usage) -> Allowance:
+    """What is left of `limit` after `used`; never negative. An unknown cost counts as nothing spent: `require_price`
+    refuses a money limit on a model without a price before work starts."""
+    money = limit["cost_usd"]
+    return Allowance(
+        model_calls=max(0, limit["model_calls"] - used["model_calls"]),
+        tokens=max(0, limit["tokens"] - used["input_tokens"] - used["output_tokens"]),
+        cost_usd=None if money is None else max(0.0, money - (used["cost_usd"] or 0.0)),
+        searches=max(0, limit["searches"] - used["searches"]),
+        pages=max(0, limit["pages"] - used["pages"]),
+        seconds=max(0.0, limit["seconds"] - used["seconds"]),
+    )
+
+
+def share(allowance: Allowance, branches: int) -> Allowance:
+    """An equal part for each of `branches` parallel branches; together they cannot overdraw. Time runs for all at once."""
+    return Allowance(
+        model_calls=allowance["model_calls"] // branches,
+        tokens=allowance["tokens"] // branches,
+        cost_usd=None if allowance["cost_usd"] is None else allowance["cost_usd"] / branches,
+        searches=allowance["searches"] // branches,
+        pages=allowance["pages"] // branches,
+        seconds=allowance["seconds"],
+    )
+
+
+def reserve(allowance: Allowance, *, model_calls: int = 0, part: float = 0.0) -> Allowance:
+    """The allowance without what is kept back: some model calls, and a part (0 to 1) of tokens, money and time."""
+    kept = 1.0 - part
+    return Allowance(
+        model_calls=max(0, allowance["model_calls"] - model_calls),
+        tokens=int(allowance["tokens"] * kept),
+        cost_usd=None if allowance["cost_usd"] is None else allowance["cost_usd"] * kept,
+        searches=allowance["searches"],
+        pages=allowance["pages"],
+        seconds=allowance["seconds"] * kept,
+    )
+
+
+def spent(allowance: Allowance) -> Limit | None:
+    """The first exhausted limit, hard ones (without which no model can be asked) first; None while all last."""
+    for name in _ORDER:
+        left = allowance[name]
+        if left is not None and left <= 0:
+            return name
+    return None

@@ -1,13 +1,24 @@
-"""shim"""
+"""What a run has used: plain numbers, added up by graph reducers. Unknown money is None, never a guess."""
+
 from __future__ import annotations
+
 from collections.abc import Sequence
+
 from typing_extensions import TypedDict
+
+
 class RoleUsage(TypedDict):
+    """One role's model calls, tokens in and out, and US dollars (None: unknown)."""
+
     model_calls: int
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
+
+
 class Usage(TypedDict):
+    """A run's account. `seconds` are working seconds; `roles` splits the model calls by role."""
+
     model_calls: int
     input_tokens: int
     output_tokens: int
@@ -16,16 +27,55 @@ class Usage(TypedDict):
     pages: int
     seconds: float
     roles: dict[str, RoleUsage]
+
+
 def no_usage() -> Usage:
-    return Usage(model_calls=0,input_tokens=0,output_tokens=0,cost_usd=0.0,searches=0,pages=0,seconds=0.0,roles={})
-def _c(a,b): return None if a is None or b is None else a+b
-def add_usage(a: Usage, b: Usage) -> Usage:
-    a = a or no_usage(); b = b or no_usage()
-    out = {k:a[k]+b[k] for k in ("model_calls","input_tokens","output_tokens","searches","pages","seconds")}
-    out["cost_usd"]=_c(a["cost_usd"],b["cost_usd"]); out["roles"]={**a["roles"],**b["roles"]}
-    return out
-def join_usage(parts: Sequence[Usage]) -> Usage:
-    t=no_usage()
-    for p in parts: t=add_usage(t,p)
-    t["seconds"]=max([p["seconds"] for p in parts],default=0.0)
-    return t
+    """The neutral element of `add_usage`."""
+    return Usage(
+        model_calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0, searches=0, pages=0, seconds=0.0, roles={}
+    )
+
+
+def call_usage(role: str, input_tokens: int, output_tokens: int, cost_usd: float | None, seconds: float) -> Usage:
+    """The account of one model call."""
+    part = RoleUsage(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens, cost_usd=cost_usd)
+    return Usage(**part, searches=0, pages=0, seconds=seconds, roles={role: part})
+
+
+def _money(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+def _add_role(one: RoleUsage, other: RoleUsage) -> RoleUsage:
+    return RoleUsage(
+        model_calls=one["model_calls"] + other["model_calls"],
+        input_tokens=one["input_tokens"] + other["input_tokens"],
+        output_tokens=one["output_tokens"] + other["output_tokens"],
+        cost_usd=_money(one["cost_usd"], other["cost_usd"]),
+    )
+
+
+def add_usage(one: Usage | None, other: Usage | None) -> Usage:
+    """Reducer: the sum of two accounts of work done one after the other. None and {} count as nothing."""
+    one, other = one or no_usage(), other or no_usage()
+    roles = dict(one["roles"])
+    for role, used in other["roles"].items():
+        roles[role] = _add_role(roles[role], used) if role in roles else used
+    return Usage(
+        model_calls=one["model_calls"] + other["model_calls"],
+        input_tokens=one["input_tokens"] + other["input_tokens"],
+        output_tokens=one["output_tokens"] + other["output_tokens"],
+        cost_usd=_money(one["cost_usd"], other["cost_usd"]),
+        searches=one["searches"] + other["searches"],
+        pages=one["pages"] + other["pages"],
+        seconds=one["seconds"] + other["seconds"],
+        roles=roles,
+    )
+
+
+def join_usage(parallel: Sequence[Usage]) -> Usage:
+    """The account of work done side by side: everything is added up but the seconds, of which the longest count."""
+    joined = no_usage()
+    for part in parallel:
+        joined = add_usage(joined, part)
+    return {**joined, "seconds": max((part["seconds"] for part in parallel), default=0.0)}

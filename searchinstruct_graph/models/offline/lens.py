@@ -96,7 +96,7 @@ def holds_kind(kind: Kind, sentence: str, asked: dict[str, float]) -> bool:
         names = [name for name in _CAPITAL.findall(sentence) if not is_stopword(normal_form(name))]
         return any(stem not in asked for name in names for stem in stems(name)) if _CAPITAL.search(sentence) else not sentence.isascii()
     if kind == "meaning":
-        opening = set(stems(" ".join(sentence.split()[:8])))
+        opening = set(stems(" ".join(sentence.split()[:5])))
         return bool(opening & set(asked)) and bool(_COPULA.search(sentence))
     return True
 

@@ -10,7 +10,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
 from pydantic import BaseModel
 
 from searchinstruct_graph.models.offline.skills import SKILLS, Task
@@ -95,10 +95,14 @@ class OfflineChatModel(BaseChatModel):
 
         def parsed(message: AIMessage) -> Any:
             value = json.loads(message.text)
-            made = schema.model_validate(value) if isinstance(schema, type) and issubclass(schema, BaseModel) else value
-            return {"raw": message, "parsed": made, "parsing_error": None} if include_raw else made
+            return schema.model_validate(value) if isinstance(schema, type) and issubclass(schema, BaseModel) else value
 
-        return self.bind(reply_schema=title, **kwargs) | RunnableLambda(parsed)
+        bound = self.bind(reply_schema=title, **kwargs)
+        if not include_raw:
+            return bound | RunnableLambda(parsed)
+        return RunnableParallel(raw=bound) | RunnablePassthrough.assign(
+            parsed=lambda found: parsed(found["raw"]), parsing_error=lambda _: None
+        )
 
 
 _METADATA: dict[str, Any] = {

@@ -43,10 +43,16 @@ class Chunk(NamedTuple):
 def size(text: str, start: int = 0, end: int | None = None) -> float:
     """Length of a slice in words; scripts without spaces count their characters, 1.6 to a word."""
     stop = len(text) if end is None else end
-    total = sum(1 for _ in _UNIT.finditer(text, start, stop))
-    if text.isascii():
+    piece = text[start:stop]
+    pieces = piece.split()
+    total = len(pieces)
+    if len(piece) > _LONGEST_WORD and max(map(len, pieces), default=0) > _LONGEST_WORD:
+        total = sum(1 for _ in _UNIT.finditer(piece))
+    elif not piece.isascii() and _IS_UNSPACED.search(piece):
+        total = sum(1 for _ in _UNIT.finditer(piece))
+    else:
         return float(total)
-    unspaced = sum(1 for _ in _IS_UNSPACED.finditer(text, start, stop))
+    unspaced = sum(1 for _ in _IS_UNSPACED.finditer(piece))
     return total - unspaced + unspaced / _CHARACTERS_A_WORD
 
 

@@ -35,11 +35,11 @@ class Index:
         # A search may still run when a newer generation replaces this one: close when the last user lets go.
         weakref.finalize(self, _close, self.store, self._vectors)
 
-    def by_words(self, query: str, count: int) -> tuple[list[tuple[ChunkRow, float]], float]:
-        """Best chunks by BM25 share, best first; see `WordIndex.best`."""
-        found, weight = self._words.best(query, count)
+    def by_words(self, query: str, count: int) -> list[tuple[ChunkRow, float]]:
+        """Best chunks by their share of the query's words, best first; see `WordIndex.best`."""
+        found = self._words.best(query, count)
         rows = {row.id: row for row in self.store.chunks_by_id([id_ for id_, _ in found])}
-        return [(rows[id_], share) for id_, share in found], weight
+        return [(rows[id_], share) for id_, share in found]
 
     def by_vector(self, vector: NDArray[np.float32], count: int) -> list[tuple[ChunkRow, float]]:
         """Nearest chunks by cosine, best first; chunks of equal text share their vector and stand together."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ from .language import UNDETERMINED, detect
 from .lexical import build_word_index
 from .loaders import Loaded, Skipped, load
 from .sources import Entry, Source, scan
-from .store import DocumentRow, Store, document_digest
+from .store import DocumentRow, NewChunk, Store, document_digest
 from .vectors import VectorIndex
 
 DOCUMENTS, VECTORS, WORDS = "documents.sqlite", "vectors", "words"
@@ -61,7 +62,7 @@ def update(source: Source, home: str, embedder: Embedder, progress: Progress) ->
         manifest = _checked(read_manifest(home), home, embedder)
         if manifest:
             source = scan(source.given, time.time_ns())
-            if report := _unchanged(source, home, manifest):
+            if report := _unchanged(source, home, manifest) or _only_touched(source, home, manifest):
                 return manifest, report
         return _write(source, home, manifest, embedder, progress)
 
@@ -93,6 +94,46 @@ def _unchanged(source: Source, home: str, manifest: Manifest) -> SourceReport | 
         store.close()
 
 
+def _only_touched(source: Source, home: str, manifest: Manifest) -> SourceReport | None:
+    """A report when files have new stamps and the documents that the index has already; remembers the stamps.
+
+    Stops reading at the first difference. The stamps go into the live generation in one transaction: readers do not
+    look at them, and no copy is needed.
+    """
+    store = Store(os.path.join(generation_path(home, manifest.generation), DOCUMENTS))
+    try:
+        known = store.files()
+        if set(known) != {entry.key for entry in source.entries}:
+            return None
+        touched = [entry for entry in source.entries if known[entry.key] != (entry.stamp, True)]
+        for entry in touched:
+            before = store.digests(entry.key)
+            reasons = store.skipped_in(entry.key)
+            for found in load(entry):
+                if isinstance(found, Skipped):
+                    if not reasons or reasons.pop(0) != (found.key, found.reason):
+                        return None
+                elif (row := before.pop(found.key, None)) is None or row[1] != _digest(found):
+                    return None
+            if before or reasons:
+                return None
+        store.begin()
+        for entry in touched:
+            store.set_file(entry.key, entry.stamp, entry.settled)
+        store.commit()
+        return _report(source, store, manifest, _Changes())
+    finally:
+        store.close()
+
+
+def _digest(found: Loaded) -> str:
+    return document_digest(_sha256(found.text), found.title, found.license)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _report(source: Source, store: Store, manifest: Manifest, changes: _Changes) -> SourceReport:
     skipped = [(source.prefix + key, reason) for key, reason in [*store.skipped(), *source.skipped]]
     return SourceReport(
@@ -114,16 +155,22 @@ def _write(
     source: Source, home: str, old: Manifest | None, embedder: Embedder, progress: Progress
 ) -> tuple[Manifest, SourceReport]:
     number, folder = begin_generation(home, old)
-    store = Store(os.path.join(folder, DOCUMENTS), create=old is None)
+    store = Store(os.path.join(folder, DOCUMENTS), draft=True, create=old is None)
     vectors = VectorIndex(os.path.join(folder, VECTORS), create=old is None)
     try:
         store.begin()
+        before = (set(store.files()), store.skipped())
         writer = _Writer(source, store, vectors, embedder, progress, old.language if old else None)
         changes = writer.run()
         documents, count = store.counts()
         if not documents:
             raise UsageError(_nothing_readable(source, store))
         touched = changes.added or changes.changed or changes.removed or old is None
+        if old and not touched and before == (set(store.files()), store.skipped()):
+            # Only the files' stamps moved: note them where readers look, and let the generation stand.
+            _restamp(source, os.path.join(generation_path(home, old.generation), DOCUMENTS))
+            shutil.rmtree(folder, ignore_errors=True)
+            return old, _report(source, store, old, changes)
         language = detect(store.sample(200, 500)) if touched or old is None else old.language
         if touched:
             progress(IndexProgress(source.given, "words", documents, count))
@@ -140,6 +187,17 @@ def _write(
     publish(home, manifest, folder)
     progress(IndexProgress(source.given, "done", documents, count))
     return manifest, report
+
+
+def _restamp(source: Source, path: str) -> None:
+    store = Store(path)
+    try:
+        store.begin()
+        for entry in source.entries:
+            store.set_file(entry.key, entry.stamp, entry.settled)
+        store.commit()
+    finally:
+        store.close()
 
 
 def _nothing_readable(source: Source, store: Store) -> str:
@@ -175,8 +233,8 @@ class _Writer:
         self._language = language
         self._changes = _Changes()
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._keys: list[str] = []
-        self._texts: list[str] = []
+        self._waiting: list[tuple[str, DocumentRow, list[NewChunk]]] = []
+        self._waiting_chunks = 0
         self._adding: Future[None] | None = None
         self._seen = self._cut = 0
         self._told = 0.0
@@ -214,8 +272,7 @@ class _Writer:
 
     def _document(self, entry: Entry, found: Loaded, before: tuple[int, str] | None) -> None:
         self._seen += 1
-        sha256 = hashlib.sha256(found.text.encode("utf-8", "surrogatepass")).hexdigest()
-        if before and before[1] == document_digest(sha256, found.title, found.license):
+        if before and before[1] == _digest(found):
             return
         if before:
             self._store.remove_documents([before[0]])
@@ -225,31 +282,38 @@ class _Writer:
         if self._language is None:
             # Only sentence borders depend on it here; the first document speaks for the rest.
             self._language = detect([found.text])
-        row = DocumentRow(found.key, found.title, found.text, sha256, found.license, self._now)
-        document = self._store.add_document(entry.key, row)
-        language = "en" if self._language == UNDETERMINED else self._language
-        for start, end, heading in chunks(found.text, language):
-            text = embedded_text(found.title, heading, found.text[start:end])
-            key = hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
-            self._cut += 1
-            if self._store.add_chunk(document, start, end, heading, key):
-                self._keys.append(key)
-                self._texts.append(text)
-                if len(self._keys) >= _EMBED_AT_ONCE:
-                    self._flush()
+        row = DocumentRow(found.key, found.title, found.text, _sha256(found.text), found.license, self._now)
+        cut = self._chunks(found)
+        self._waiting.append((entry.key, row, cut))
+        self._cut += len(cut)
+        self._waiting_chunks += len(cut)
+        if self._waiting_chunks >= _EMBED_AT_ONCE:
+            self._flush()
         if time.monotonic() - self._told > _PROGRESS_EVERY_SECONDS:
             self._told = time.monotonic()
             self._progress(IndexProgress(self._source.given, "reading", self._seen, self._cut))
 
+    def _chunks(self, found: Loaded) -> list[NewChunk]:
+        language = "en" if self._language in (None, UNDETERMINED) else self._language
+        cut = []
+        for start, end, heading in chunks(found.text, language or "en"):
+            text = embedded_text(found.title, heading, found.text[start:end])
+            cut.append(NewChunk(start, end, heading, _sha256(text)[:32], text))
+        return cut
+
     def _flush(self) -> None:
-        """Embed what has gathered and hand it to Chroma; waits for the batch before."""
-        if not self._keys:
-            return
-        keys, rows = self._keys, self._embedder.embed(self._texts)
-        self._keys, self._texts = [], []
-        self._changes.embedded += len(keys)
-        self._join()
-        self._adding = self._pool.submit(self._vectors.add, keys, rows)
+        """Store what has gathered, embed what is new of it, and hand it to Chroma; waits for the batch before.
+
+        In bulk, because every single statement would hand the interpreter to Chroma's thread and wait to get it back.
+        """
+        fresh = self._store.add(self._waiting)
+        self._waiting, self._waiting_chunks = [], 0
+        for at in range(0, len(fresh), _EMBED_AT_ONCE):
+            batch = fresh[at : at + _EMBED_AT_ONCE]
+            rows = self._embedder.embed([text for _, text in batch])
+            self._changes.embedded += len(batch)
+            self._join()
+            self._adding = self._pool.submit(self._vectors.add, [key for key, _ in batch], rows)
 
     def _join(self) -> None:
         if self._adding:

@@ -32,8 +32,8 @@ class WordIndex:
         self._bm25 = _load(folder) if self._vocabulary else None
         self._frequencies = np.diff(self._bm25.scores["indptr"]) if self._bm25 else np.zeros(0, dtype=np.int64)
 
-    def best(self, query: str, count: int) -> tuple[list[tuple[int, float]], float]:
-        """Up to `count` (chunk id, share of the query found), best first, and the query's weight.
+    def best(self, query: str, count: int) -> list[tuple[int, float]]:
+        """Up to `count` (chunk id, share of the query found), best first.
 
         The share is the BM25 score over the score of an ideal chunk that holds every word of the query; words that
         the corpus lacks count as the rarest. Shares of different indexes can be compared.
@@ -42,21 +42,21 @@ class WordIndex:
 
         tokens = list(dict.fromkeys(stems(query, self._language)))
         total = len(self._chunks)
-        if not tokens or not total or self._bm25 is None:
-            return [], 0.0
+        if not total or self._bm25 is None:
+            return []
         ids = [self._vocabulary[token] for token in tokens if token in self._vocabulary]
+        if not ids:
+            return []
         unknown = len(tokens) - len(ids)
         idf = [_idf(total, int(self._frequencies[token])) for token in ids]
         ideal = (sum(idf) + unknown * _idf(total, 0)) * (K1 + 1) / 2
-        if not ids:
-            return [], ideal
         scores = self._bm25.get_scores_from_ids(ids)
         count = min(count, total)
         # More than `count` candidates, so that ties at the border are broken by chunk order and not by chance.
         border = np.partition(scores, total - count)[total - count]
         rows = np.flatnonzero(scores >= max(border, np.finfo(np.float32).tiny))
         order = rows[np.lexsort((rows, -scores[rows]))][:count]
-        return [(int(self._chunks[row]), float(scores[row]) / ideal) for row in order], ideal
+        return [(int(self._chunks[row]), float(scores[row]) / ideal) for row in order]
 
 
 def _idf(total: int, frequency: int) -> float:

@@ -61,7 +61,7 @@ def clean(text: str) -> str:
 
 def _open(path: str) -> IO[bytes]:
     # O_NONBLOCK: should the path have become a FIFO since it was listed, opening it must not hang.
-    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", 1 << 20)
 
 
 def _topics() -> Iterator[Loaded]:

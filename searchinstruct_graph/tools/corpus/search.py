@@ -11,6 +11,8 @@ from .index import Index
 from .store import ChunkRow
 
 _CANDIDATES = 50
+_Place = tuple[str, int, int]
+"""URI, offset and number of the index: what breaks ties, so that results do not depend on the order of arrival."""
 
 
 def vector_query(query: str, instruction: str) -> str:
@@ -20,26 +22,35 @@ def vector_query(query: str, instruction: str) -> str:
 
 def search(indexes: Sequence[Index], embedder: Embedder, query: str, k: int, instruction: str = "") -> list[Passage]:
     """The `k` best passages of all `indexes`, best first; ties in the order of URI and offset."""
+    if k < 1:
+        return []
     depth = max(_CANDIDATES, 2 * k)
     vector = embedder.embed([vector_query(query, instruction)])[0]
-    chunks: dict[tuple[int, int], tuple[Index, ChunkRow]] = {}
-    words: list[tuple[float, tuple[int, int]]] = []
-    vectors: list[tuple[float, tuple[int, int]]] = []
+    chunks: dict[_Place, tuple[Index, ChunkRow]] = {}
+    words: list[tuple[float, _Place]] = []
+    vectors: list[tuple[float, _Place]] = []
     for number, index in enumerate(indexes):
-        for found, into in ((index.by_words(query, depth)[0], words), (index.by_vector(vector, depth), vectors)):
+        halves = ((index.by_words(query, depth), words), (index.by_vector(vector, depth), vectors))
+        for found, hits in halves:
             for row, score in found:
-                chunks[number, row.id] = (index, row)
-                into.append((score, (number, row.id)))
+                place = (index.prefix + row.key, row.start, number)
+                chunks[place] = (index, row)
+                hits.append((score, place))
 
-    def place(item: tuple[int, int]) -> tuple[str, int]:
-        index, row = chunks[item]
-        return index.prefix + row.key, row.start
+    trust = [embedder.trust(index.manifest.language) for index in indexes]
+    scores = fuse(
+        [
+            [(place, 1.0) for place in _ranked(words, depth)],
+            [(place, trust[place[2]]) for place in _ranked(vectors, depth)],
+        ]
+    )
+    best = sorted(scores, key=lambda place: (-scores[place], place))[:k]
+    return [_passage(*chunks[place], scores[place]) for place in best]
 
-    by_words = [item for _, item in sorted(words, key=lambda hit: (-hit[0], place(hit[1])))[:depth]]
-    by_vector = [item for _, item in sorted(vectors, key=lambda hit: (-hit[0], place(hit[1])))[:depth]]
-    scores = fuse([(by_words, 1.0), (by_vector, 0.5)])
-    best = sorted(scores, key=lambda item: (-scores[item], place(item)))[:k]
-    return [_passage(*chunks[item], scores[item]) for item in best]
+
+def _ranked(hits: list[tuple[float, _Place]], count: int) -> list[_Place]:
+    # Scores of one half are comparable between indexes: shares of the query here, cosines there.
+    return [place for _, place in sorted(hits, key=lambda hit: (-hit[0], hit[1]))[:count]]
 
 
 def _passage(index: Index, row: ChunkRow, score: float) -> Passage:

@@ -121,6 +121,7 @@ def _walk(source: Source, root: str, now_ns: int) -> None:
             raise UsageError(f"corpus {source.given!r}: {_why(error)}") from error
         source.skipped.append((_key(root, str(error.filename)), _why(error)))
 
+    keys: set[str] = set()
     for folder, folders, names in os.walk(root, onerror=unlisted):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(names):
@@ -142,7 +143,10 @@ def _walk(source: Source, root: str, now_ns: int) -> None:
             elif kind == "unknown":
                 source.skipped.append((key, f"files of type {os.path.splitext(printable(name))[1]} are not read"))
             else:
-                source.entries.append(_entry(key, path, info, kind, now_ns))
+                # Two names that differ only in bytes that are not UTF-8 may print alike.
+                if key not in keys:
+                    source.entries.append(_entry(key, path, info, kind, now_ns))
+                keys.add(key)
 
 
 def _key(root: str, path: str) -> str:

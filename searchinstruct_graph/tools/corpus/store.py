@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _SCHEMA = """
 CREATE TABLE files (key TEXT PRIMARY KEY, stamp TEXT NOT NULL, settled INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, file TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, file TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
     sha256 TEXT NOT NULL, license TEXT, retrieved_at TEXT NOT NULL
 );
+CREATE UNIQUE INDEX documents_key ON documents (key, file);
 CREATE INDEX documents_file ON documents (file);
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY, document INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
@@ -53,13 +54,30 @@ class ChunkRow(NamedTuple):
     """Id of its vector in Chroma: a hash of the embedded text, so equal texts share one."""
 
 
+class NewChunk(NamedTuple):
+    """A chunk before it is stored, with the text that is embedded for it."""
+
+    start: int
+    end: int
+    heading: str
+    vector: str
+    text: str
+
+
 class Store:
     """One connection behind a lock: searches come from several threads, each for a fraction of a millisecond."""
 
-    def __init__(self, path: str, *, create: bool = False) -> None:
+    def __init__(self, path: str, *, draft: bool = False, create: bool = False) -> None:
+        """Open the file at `path`; `create` makes its tables.
+
+        A `draft` belongs to a generation that is thrown away if this process dies: no journal, no waiting for the disk.
+        """
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self._lock = threading.Lock()
-        self._db.execute("PRAGMA cache_size = -16000")
+        self._db.execute(f"PRAGMA cache_size = {-128_000 if draft else -16_000}")
+        if draft:
+            self._db.execute("PRAGMA journal_mode = OFF")
+            self._db.execute("PRAGMA synchronous = OFF")
         if create:
             self._db.executescript(_SCHEMA)
 
@@ -77,7 +95,7 @@ class Store:
 
     # Reading
 
-    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._db.execute(query, values).fetchall()
 
@@ -89,11 +107,16 @@ class Store:
     def counts(self) -> tuple[int, int]:
         """Documents and chunks."""
         row = self._all("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)")[0]
-        return int(str(row[0])), int(str(row[1]))
+        return int(row[0]), int(row[1])
 
     def skipped(self) -> list[tuple[str, str]]:
         """(key, reason) of what could not be read."""
         return [(str(key), str(reason)) for key, reason in self._all("SELECT key, reason FROM skipped ORDER BY rowid")]
+
+    def skipped_in(self, file: str) -> list[tuple[str, str]]:
+        """(key, reason) of what could not be read in one file."""
+        rows = self._all("SELECT key, reason FROM skipped WHERE file = ? ORDER BY rowid", (file,))
+        return [(str(key), str(reason)) for key, reason in rows]
 
     def document(self, key: str) -> DocumentRow | None:
         """The document with this key."""
@@ -112,14 +135,13 @@ class Store:
         return self._chunks("chunks.vector", keys)
 
     def _chunks(self, column: str, values: Sequence[object]) -> list[ChunkRow]:
-        found: list[ChunkRow] = []
+        return [ChunkRow(*row) for row in self._in(f"{_CHUNK} WHERE {column}", values)]
+
+    def _in(self, query: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+        """Rows of `query`, which ends with a column's name, where that column is among `values`."""
         for at in range(0, len(values), _MANY):
             some = values[at : at + _MANY]
-            marks = ",".join("?" * len(some))
-            query = f"{_CHUNK} WHERE {column} IN ({marks})"
-            with self._lock:
-                found.extend(ChunkRow(*row) for row in self._db.execute(query, some))
-        return found
+            yield from self._all(f"{query} IN ({','.join('?' * len(some))})", some)
 
     def every_chunk(self) -> Iterator[ChunkRow]:
         """All chunks in the order of their ids, one at a time. Only while nothing else writes."""
@@ -164,25 +186,27 @@ class Store:
         """Key of each document of a file: its id and the digest of everything that is indexed of it."""
         rows = self._all("SELECT key, id, sha256, title, license FROM documents WHERE file = ?", (file,))
         return {
-            str(key): (int(str(id_)), document_digest(str(sha256), str(title), license_))
+            str(key): (int(id_), document_digest(str(sha256), str(title), license_))
             for key, id_, sha256, title, license_ in rows
         }
 
-    def add_document(self, file: str, row: DocumentRow) -> int:
-        """Store a document; returns its id."""
-        cursor = self._db.execute(
-            "INSERT INTO documents (key, file, title, text, sha256, license, retrieved_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (row.key, file, *row[1:]),
+    def add(self, documents: Sequence[tuple[str, DocumentRow, Sequence[NewChunk]]]) -> list[tuple[str, str]]:
+        """Store (file, document, its chunks) in bulk; returns (vector key, text) of chunks whose vector is new."""
+        with self._lock:
+            (first,) = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM documents").fetchone()
+        self._db.executemany(
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(id_, row.key, file, *row[1:]) for id_, (file, row, _) in enumerate(documents, first)],
         )
-        return int(cursor.lastrowid or 0)
-
-    def add_chunk(self, document: int, start: int, end: int, heading: str, vector: str) -> bool:
-        """Store a chunk; True when no vector with this key exists yet."""
-        self._db.execute(
+        self._db.executemany(
             "INSERT INTO chunks (document, start, stop, heading, vector) VALUES (?, ?, ?, ?, ?)",
-            (document, start, end, heading, vector),
+            [(id_, *chunk[:4]) for id_, (_, _, found) in enumerate(documents, first) for chunk in found],
         )
-        return self._db.execute("INSERT OR IGNORE INTO vectors VALUES (?)", (vector,)).rowcount == 1
+        fresh = {chunk.vector: chunk.text for _, _, found in documents for chunk in found}
+        for (key,) in self._in("SELECT key FROM vectors WHERE key", list(fresh)):
+            del fresh[str(key)]
+        self._db.executemany("INSERT INTO vectors VALUES (?)", [(key,) for key in fresh])
+        return list(fresh.items())
 
     def remove_documents(self, ids: Iterable[int]) -> None:
         """Remove documents and their chunks; the vectors stay until `take_orphans`."""
