@@ -213,19 +213,22 @@ def decide(
     countdown: Countdown,
     context: ResearchContext,
     exhausted: str | None,
+    unsearchable: str | None = None,
 ) -> Judgement:
     """The verdict, from numbers alone: rewrite what the quotes do not carry, search where the samples disagree.
 
     `failed` names a writer or critic call that failed; `gained` tells whether the last search brought a new quote;
-    `missing` is what the searcher still lacks; `exhausted` names a spent limit, if any.
+    `missing` is what the searcher still lacks; `exhausted` names a spent limit, if any, and `unsearchable` one of which
+    only the reserve for the final answer is left.
     """
     hard = exhausted if exhausted in _HARD_LIMITS else None
+    no_search = exhausted or unsearchable
 
     def give_up(reason: str, cause: str) -> Judgement:
         return Judgement(verdict="abstain", reason=cast(StopReason, hard or reason), cause=cause, missing=list(missing))
 
     def search(wanted: Sequence[str], cause: str) -> Judgement:
-        ended = "no_gain" if not gained else "rounds" if countdown["search_more"] <= 0 else exhausted
+        ended = "no_gain" if not gained else "rounds" if countdown["search_more"] <= 0 else no_search
         if ended:
             return give_up(ended, cause)
         return Judgement(verdict="search_more", reason="rounds", cause=cause, missing=list(dict.fromkeys(wanted))[:4])
@@ -235,9 +238,9 @@ def decide(
 
     may_rewrite = countdown["rewrite"] > 0 and not hard
     if not has_evidence:
-        if countdown["replan"] > 0 and not exhausted:
+        if countdown["replan"] > 0 and not no_search:
             return Judgement(verdict="replan", reason="no_evidence", cause="no page gave a quote", missing=list(missing))
-        return give_up("no_evidence", "no page gave a quote")
+        return give_up(no_search if no_search in _HARD_LIMITS else "no_evidence", "no page gave a quote")
     if failed:
         return rewrite(failed) if may_rewrite else give_up("model_failed", failed)
     if not statements:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -49,6 +50,24 @@ else: a page that does not speak about it gives no quotes and is not relevant.
 )
 
 
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|all|your)\b[^.\n]{0,20}\b(?:instructions?|prompts?|rules|directions)\b"
+    r"|\b(?:system prompt|developer message|jailbreak|do anything now)\b"
+    r"|\b(?:you are now|you must now|from now on,? you|as an? (?:ai|language model))\b"
+    r"|\b(?:approve|accept|reject)\b[^.\n]{0,30}\b(?:this answer|all (?:answers|statements|claims)|the draft)\b"
+    r"|忽略(?:之前|以上|先前)的?(?:指令|指示)|(?:تجاهل|اهمل).{0,20}التعليمات|دستورات?.{0,10}قبلی.{0,10}نادیده|ignoriere.{0,30}(?:anweisungen|befehle)",
+    re.IGNORECASE,
+)
+
+
+def orders(text: str) -> bool:
+    """Whether the text gives orders to a model. Such a passage is no evidence about anything, so it is not quoted.
+
+    A last line, not the defence: what holds is that quotes are only ever data for roles without tools.
+    """
+    return bool(_ORDER.search(text))
+
+
 @dataclass(frozen=True, slots=True)
 class PageReport:
     """What reading one page gave."""
@@ -59,13 +78,13 @@ class PageReport:
 
 
 def verified_quotes(drafts: Sequence[PageQuote], page: Document, number: int, points: int) -> tuple[list[Quote], int]:
-    """Keep what stands verbatim in the page. Returns (quotes, how many were dropped)."""
+    """Keep what stands verbatim in the page and gives no orders. Returns (quotes, how many were dropped)."""
     kept: list[Quote] = []
     spans: set[tuple[int, int]] = set()
     dropped = 0
     for draft in drafts:
         span = locate(draft.text, page.text)
-        if span is None or span[1] - span[0] > QUOTE_CHARS or len(kept) == QUOTES_PER_PAGE:
+        if span is None or span[1] - span[0] > QUOTE_CHARS or len(kept) == QUOTES_PER_PAGE or orders(draft.text):
             dropped += 1
             continue
         if span in spans:

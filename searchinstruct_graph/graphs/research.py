@@ -47,9 +47,9 @@ def _left(state: ResearchState, context: ResearchContext) -> Allowance:
     return remaining(context.limits(), state.get("usage") or no_usage())
 
 
-def _final_calls(context: ResearchContext) -> int:
-    """Model calls kept back from searching, so that a spent budget still ends in a checked answer."""
-    return 2 + context.samples
+def _for_search(left: Allowance, context: ResearchContext) -> Allowance:
+    """What searching may spend: the rest is kept back, so that a spent budget still ends in a checked answer."""
+    return reserve(left, model_calls=2 + context.samples, part=0.2)
 
 
 def _fresh_start(question: str, context: ResearchContext) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def review(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str,
 def to_searchers(state: ResearchState, runtime: Runtime[ResearchContext]) -> list[Send] | Literal["gather"]:
     """One searcher a sub-question under investigation, each with an equal part of what is left after the reserve."""
     context = settings(runtime)
-    left = reserve(_left(state, context), model_calls=_final_calls(context))
+    left = _for_search(_left(state, context), context)
     numbers = state["investigate"]
     if not numbers or spent(left):
         return "gather"
@@ -234,6 +234,7 @@ def decide(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str,
         countdown=state["countdown"],
         context=context,
         exhausted=spent(left),
+        unsearchable=spent(_for_search(left, context)),
     )
     verdict = judgement["verdict"]
     runtime.stream_writer(progress("verdict", f"{verdict}: {judgement['cause'] or judgement['reason']}", verdict=verdict, round=state["round"]))

@@ -40,7 +40,10 @@ _NETWORK = frozenset(
     "APIConnectionError APITimeoutError ConnectError ConnectTimeout ReadTimeout WriteTimeout PoolTimeout ReadError WriteError "
     "RemoteProtocolError CloseError ServerDisconnectedError JSONDecodeError".split()
 )
-_SECRET = re.compile(r"(?i)(bearer\s+|api[-_ ]?key\W{1,4}(?:provided:?\s*)?|authorization\W+)\S+|\b(?:sk|pk|gsk|tvly|xai)-[\w*-]{6,}|\bAKIA\w{12,}")
+_SECRET = re.compile(
+    r"(?i)(?:authorization\W+)?\b(?:bearer|basic)\s+\S+|\bauthorization\W+\S+|\bapi[-_ ]?key\W{1,4}(?:provided\W{1,2})?\S+"
+    r"|\b(?:sk|pk|gsk|tvly|xai)-[\w*-]{6,}|\bAKIA\w{12,}"
+)
 
 
 class NoReply(Exception):

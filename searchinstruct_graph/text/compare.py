@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from searchinstruct_graph.text.sentences import sentences
@@ -20,7 +21,11 @@ _NEGATIONS = frozenset(
 _NEGATION_CHARACTERS = re.compile("[不没未无]")
 
 CONFLICT_CAP = 0.5
-"""Support of a statement whose numbers or negation its quotes do not share: never enough to be accepted."""
+"""Support of a statement that conflicts with its quotes: never enough to be accepted."""
+
+SHARED = 0.2
+"""Share of a statement's content words that its quotes must hold, where both are written in one script: a fair
+paraphrase keeps its names and numbers at least."""
 
 
 def numbers(text: str) -> set[str]:
@@ -61,6 +66,21 @@ def coverage(claim: str, evidence: Sequence[str], language: str = "en") -> float
     return sum(word in held for word in wanted) / len(wanted)
 
 
+def script(text: str) -> str:
+    """The script most letters of `text` are in, by Unicode block (`latin`, `arabic`, `cjk`, ...); `none` without letters."""
+    tally = Counter(_block(letter) for letter in text if letter.isalpha())
+    return tally.most_common(1)[0][0] if tally else "none"
+
+
+def _block(letter: str) -> str:
+    point = ord(letter)
+    return next((name for end, name in _BLOCKS if point < end), "other")
+
+
+_BLOCKS = ((0x250, "latin"), (0x370, "other"), (0x400, "greek"), (0x530, "cyrillic"), (0x590, "other"), (0x600, "hebrew"), (0x780, "arabic"),
+           (0x900, "other"), (0xE00, "indic"), (0x2E80, "other"), (0xA000, "cjk"), (0xAC00, "other"), (0xD7B0, "hangul"))
+
+
 def denied(text: str, language: str = "en") -> set[str]:
     """The first content word after each negation: what the text says is not so."""
     found: set[str] = set()
@@ -75,7 +95,8 @@ def denied(text: str, language: str = "en") -> set[str]:
 
 
 def conflicts(claim: str, evidence: Sequence[str]) -> bool:
-    """Whether the claim says what its quotes cannot: a number that none has, or a negation on one side only.
+    """Whether the claim says what its quotes cannot: hardly a word of theirs, a number that none has, or a negation on
+    one side only.
 
     Quotes deny many things beside what a claim takes from them, so a negation in the evidence counts only where the
     sentence that the claim restates (covers 80 % of it) denies a word of the claim.
@@ -84,6 +105,8 @@ def conflicts(claim: str, evidence: Sequence[str]) -> bool:
     if any(spaced in " ".join(text.split()) for text in evidence):
         return False
     if numbers(claim) - set().union(*map(numbers, evidence)):
+        return True
+    if coverage(claim, evidence) < SHARED and script(claim) == script(" ".join(evidence)):
         return True
     if negated(claim):
         return not any(map(negated, evidence))

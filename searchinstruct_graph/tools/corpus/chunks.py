@@ -46,9 +46,12 @@ def size(text: str, start: int = 0, end: int | None = None) -> float:
     piece = text[start:stop]
     pieces = piece.split()
     total = len(pieces)
-    if len(piece) > _LONGEST_WORD and max(map(len, pieces), default=0) > _LONGEST_WORD:
-        total = sum(1 for _ in _UNIT.finditer(piece))
-    elif not piece.isascii() and _IS_UNSPACED.search(piece):
+    if (
+        len(piece) > _LONGEST_WORD
+        and max(map(len, pieces), default=0) > _LONGEST_WORD
+        or not piece.isascii()
+        and _IS_UNSPACED.search(piece)
+    ):
         total = sum(1 for _ in _UNIT.finditer(piece))
     else:
         return float(total)
@@ -79,10 +82,17 @@ def _packed(text: str, outline: list[Heading], language: str) -> Iterator[Chunk]
                 yield Chunk(start, end, label)
                 start = -1
             if heading:
-                path = [*(above for above in path if above.level < heading.level), heading]
+                path = [
+                    *(above for above in path if above.level < heading.level),
+                    heading,
+                ]
                 heading = None
             if start < 0:
-                start, filled, label = piece.start, 0.0, " > ".join(step.text for step in path)
+                start, filled, label = (
+                    piece.start,
+                    0.0,
+                    " > ".join(step.text for step in path),
+                )
             end = piece.end
             filled += weight
     if start >= 0:
@@ -131,7 +141,9 @@ def _word_runs(text: str, span: Span) -> Iterator[Span]:
         # Only white space, a change of script or an over-long word separates units, so every border is a legal cut
         # except that the continuation of a word must stay with it.
         touches = unit.start() == end and end > start
-        inside = touches and not (_IS_UNSPACED.match(unit.group()) or _IS_UNSPACED.match(text[end - 1]))
+        inside = touches and not (
+            _IS_UNSPACED.match(unit.group()) or _IS_UNSPACED.match(text[end - 1])
+        )
         if filled >= TARGET and (not inside or filled >= LONGEST - 1):
             trimmed = _trim(text, start, end)
             if trimmed:

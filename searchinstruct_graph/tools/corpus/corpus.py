@@ -23,7 +23,12 @@ HOME_VARIABLE = "SEARCHINSTRUCT_HOME"
 class Corpus:
     """Indexed sources, open for search. Made by `Corpus.open`; safe to share among tasks."""
 
-    def __init__(self, indexes: Sequence[Index], embedder: Embedder, report: Sequence[SourceReport]) -> None:
+    def __init__(
+        self,
+        indexes: Sequence[Index],
+        embedder: Embedder,
+        report: Sequence[SourceReport],
+    ) -> None:
         self._indexes = list(indexes)
         self._embedder = embedder
         self.report = list(report)
@@ -46,9 +51,13 @@ class Corpus:
         Raises UsageError for a source that is missing, unreadable or empty, for an unknown embedding, and for an
         index in `index_dir` that another embedding made.
         """
-        return await asyncio.to_thread(_open, list(sources), embedding, index_dir, on_progress or _silent)
+        return await asyncio.to_thread(
+            _open, list(sources), embedding, index_dir, on_progress or _silent
+        )
 
-    async def search(self, query: str, k: int = 10, *, instruction: str = "") -> list[Passage]:
+    async def search(
+        self, query: str, k: int = 10, *, instruction: str = ""
+    ) -> list[Passage]:
         """The `k` passages that fit `query` best, best first, over all sources.
 
         `instruction` says in words what kind of passage is wanted; it steers the vector half. Raises UsageError for a
@@ -56,7 +65,9 @@ class Corpus:
         """
         if not query.strip():
             raise UsageError("the search query is empty; say what to look for")
-        return await asyncio.to_thread(search, self._indexes, self._embedder, query, k, instruction)
+        return await asyncio.to_thread(
+            search, self._indexes, self._embedder, query, k, instruction
+        )
 
     async def read(self, uri: str) -> Document:
         """The document at `uri`. Raises KeyError when no source has it."""
@@ -76,12 +87,21 @@ def _silent(_: IndexProgress) -> None:
 def _home(source: Source, embedding: str, index_dir: str | None) -> str:
     """Folder of a source's index. In the default place embeddings get folders of their own and cannot clash."""
     if index_dir:
-        return os.path.join(os.path.realpath(os.path.expanduser(index_dir)), source.folder_name)
+        return os.path.join(
+            os.path.realpath(os.path.expanduser(index_dir)), source.folder_name
+        )
     import platformdirs
 
-    base = os.environ.get(HOME_VARIABLE) or platformdirs.user_cache_dir("searchinstruct")
+    base = os.environ.get(HOME_VARIABLE) or platformdirs.user_cache_dir(
+        "searchinstruct"
+    )
     folder = "".join(ch if ch.isalnum() or ch in "-_." else "_" for ch in embedding)
-    return os.path.join(os.path.realpath(os.path.expanduser(base)), "indexes", folder, source.folder_name)
+    return os.path.join(
+        os.path.realpath(os.path.expanduser(base)),
+        "indexes",
+        folder,
+        source.folder_name,
+    )
 
 
 _warm: dict[tuple[str, str], Index] = {}
@@ -90,7 +110,10 @@ _registry = threading.Lock()
 
 
 def _open(
-    sources: list[str], embedding: str, index_dir: str | None, progress: Callable[[IndexProgress], None]
+    sources: list[str],
+    embedding: str,
+    index_dir: str | None,
+    progress: Callable[[IndexProgress], None],
 ) -> Corpus:
     if not sources:
         raise UsageError("no corpus was named; give a file, a folder or pydoc:")
@@ -101,12 +124,20 @@ def _open(
             source = scan(given, time.time_ns())
             scanned.setdefault(source.identity, source)
         embedder = loading.result()
-        opened = [_one(source, _home(source, embedding, index_dir), embedder, progress) for source in scanned.values()]
-    return Corpus([index for index, _ in opened], embedder, [report for _, report in opened])
+        opened = [
+            _one(source, _home(source, embedding, index_dir), embedder, progress)
+            for source in scanned.values()
+        ]
+    return Corpus(
+        [index for index, _ in opened], embedder, [report for _, report in opened]
+    )
 
 
 def _one(
-    source: Source, home: str, embedder: Embedder, progress: Callable[[IndexProgress], None]
+    source: Source,
+    home: str,
+    embedder: Embedder,
+    progress: Callable[[IndexProgress], None],
 ) -> tuple[Index, SourceReport]:
     with _registry:
         lock = _homes.setdefault(home, threading.Lock())
@@ -114,7 +145,9 @@ def _one(
         try:
             manifest, report = update(source, home, embedder, progress)
         except OSError as error:
-            raise UsageError(f"the index in {home} cannot be written: {error.strerror or error}") from error
+            raise UsageError(
+                f"the index in {home} cannot be written: {error.strerror or error}"
+            ) from error
         place = (home, source.prefix)
         index = _warm.get(place)
         if index is None or index.manifest != manifest:

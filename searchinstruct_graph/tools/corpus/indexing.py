@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +14,15 @@ from ...errors import UsageError
 from ...models.embeddings import Embedder
 from .chunks import chunks
 from .documents import IndexProgress, SourceReport
-from .generations import FORMAT, Manifest, begin_generation, generation_path, publish, read_manifest, writing
+from .generations import (
+    FORMAT,
+    Manifest,
+    begin_generation,
+    generation_path,
+    publish,
+    read_manifest,
+    writing,
+)
 from .language import UNDETERMINED, detect
 from .lexical import build_word_index
 from .loaders import Loaded, Skipped, load
@@ -46,7 +53,9 @@ def embedded_text(title: str, heading: str, text: str) -> str:
     return text if not above or start.startswith(above) else f"{above}\n{text}"
 
 
-def update(source: Source, home: str, embedder: Embedder, progress: Progress) -> tuple[Manifest, SourceReport]:
+def update(
+    source: Source, home: str, embedder: Embedder, progress: Progress
+) -> tuple[Manifest, SourceReport]:
     """Make the index in `home` agree with `source`; returns its manifest and the account of what was done.
 
     Unchanged sources cost one `stat` a file. A second writer waits for the first. Raises UsageError when the index
@@ -62,18 +71,24 @@ def update(source: Source, home: str, embedder: Embedder, progress: Progress) ->
         manifest = _checked(read_manifest(home), home, embedder)
         if manifest:
             source = scan(source.given, time.time_ns())
-            if report := _unchanged(source, home, manifest) or _only_touched(source, home, manifest):
+            if report := _unchanged(source, home, manifest) or _only_touched(
+                source, home, manifest
+            ):
                 return manifest, report
         return _write(source, home, manifest, embedder, progress)
 
 
-def _checked(manifest: Manifest | None, home: str, embedder: Embedder) -> Manifest | None:
+def _checked(
+    manifest: Manifest | None, home: str, embedder: Embedder
+) -> Manifest | None:
     if manifest and manifest.embedding != embedder.name:
         raise UsageError(
             f"the index in {home} was made with the embedding {manifest.embedding!r}, not {embedder.name!r}; "
             f"use --embedding {manifest.embedding}, another --index folder, or delete that one"
         )
-    if manifest and not os.path.isfile(os.path.join(generation_path(home, manifest.generation), DOCUMENTS)):
+    if manifest and not os.path.isfile(
+        os.path.join(generation_path(home, manifest.generation), DOCUMENTS)
+    ):
         return None
     return manifest
 
@@ -105,7 +120,9 @@ def _only_touched(source: Source, home: str, manifest: Manifest) -> SourceReport
         known = store.files()
         if set(known) != {entry.key for entry in source.entries}:
             return None
-        touched = [entry for entry in source.entries if known[entry.key] != (entry.stamp, True)]
+        touched = [
+            entry for entry in source.entries if known[entry.key] != (entry.stamp, True)
+        ]
         for entry in touched:
             before = store.digests(entry.key)
             reasons = store.skipped_in(entry.key)
@@ -113,7 +130,9 @@ def _only_touched(source: Source, home: str, manifest: Manifest) -> SourceReport
                 if isinstance(found, Skipped):
                     if not reasons or reasons.pop(0) != (found.key, found.reason):
                         return None
-                elif (row := before.pop(found.key, None)) is None or row[1] != _digest(found):
+                elif (row := before.pop(found.key, None)) is None or row[1] != _digest(
+                    found
+                ):
                     return None
             if before or reasons:
                 return None
@@ -134,8 +153,13 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _report(source: Source, store: Store, manifest: Manifest, changes: _Changes) -> SourceReport:
-    skipped = [(source.prefix + key, reason) for key, reason in [*store.skipped(), *source.skipped]]
+def _report(
+    source: Source, store: Store, manifest: Manifest, changes: _Changes
+) -> SourceReport:
+    skipped = [
+        (source.prefix + key, reason)
+        for key, reason in [*store.skipped(), *source.skipped]
+    ]
     return SourceReport(
         source=source.given,
         documents=manifest.documents,
@@ -152,7 +176,11 @@ def _report(source: Source, store: Store, manifest: Manifest, changes: _Changes)
 
 
 def _write(
-    source: Source, home: str, old: Manifest | None, embedder: Embedder, progress: Progress
+    source: Source,
+    home: str,
+    old: Manifest | None,
+    embedder: Embedder,
+    progress: Progress,
 ) -> tuple[Manifest, SourceReport]:
     number, folder = begin_generation(home, old)
     store = Store(os.path.join(folder, DOCUMENTS), draft=True, create=old is None)
@@ -160,7 +188,9 @@ def _write(
     try:
         store.begin()
         before = (set(store.files()), store.skipped())
-        writer = _Writer(source, store, vectors, embedder, progress, old.language if old else None)
+        writer = _Writer(
+            source, store, vectors, embedder, progress, old.language if old else None
+        )
         changes = writer.run()
         documents, count = store.counts()
         if not documents:
@@ -168,17 +198,31 @@ def _write(
         touched = changes.added or changes.changed or changes.removed or old is None
         if old and not touched and before == (set(store.files()), store.skipped()):
             # Only the files' stamps moved: note them where readers look, and let the generation stand.
-            _restamp(source, os.path.join(generation_path(home, old.generation), DOCUMENTS))
+            _restamp(
+                source, os.path.join(generation_path(home, old.generation), DOCUMENTS)
+            )
             shutil.rmtree(folder, ignore_errors=True)
             return old, _report(source, store, old, changes)
-        language = detect(store.sample(200, 500)) if touched or old is None else old.language
+        language = (
+            detect(store.sample(200, 500)) if touched or old is None else old.language
+        )
         if touched:
             progress(IndexProgress(source.given, "words", documents, count))
-            texts = ((row.id, embedded_text(row.title, row.heading, row.text)) for row in store.every_chunk())
+            texts = (
+                (row.id, embedded_text(row.title, row.heading, row.text))
+                for row in store.every_chunk()
+            )
             build_word_index(os.path.join(folder, WORDS), texts, language)
         store.commit()
         manifest = Manifest(
-            FORMAT, number, source.identity, embedder.name, embedder.dimensions, language, documents, count
+            FORMAT,
+            number,
+            source.identity,
+            embedder.name,
+            embedder.dimensions,
+            language,
+            documents,
+            count,
         )
         report = _report(source, store, manifest, changes)
     finally:
@@ -235,23 +279,19 @@ class _Writer:
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
         self._waiting: list[tuple[str, DocumentRow, list[NewChunk]]] = []
         self._waiting_chunks = 0
-        self._adding: Future[None] | None = None
         self._seen = self._cut = 0
         self._told = 0.0
 
     def run(self) -> _Changes:
         known = self._store.files()
-        # Embedding the next batch overlaps with Chroma taking the last one: both spend their time outside the GIL.
-        with ThreadPoolExecutor(1, "searchinstruct-vectors") as self._pool:
-            for entry in self._source.entries:
-                stamp, settled = known.pop(entry.key, ("", False))
-                if stamp != entry.stamp or not settled:
-                    self._file(entry)
-            for gone in known:
-                self._remove([id_ for id_, _ in self._store.digests(gone).values()])
-                self._store.forget_file(gone)
-            self._flush()
-            self._join()
+        for entry in self._source.entries:
+            stamp, settled = known.pop(entry.key, ("", False))
+            if stamp != entry.stamp or not settled:
+                self._file(entry)
+        for gone in known:
+            self._remove([id_ for id_, _ in self._store.digests(gone).values()])
+            self._store.forget_file(gone)
+        self._flush()
         self._vectors.remove(self._store.take_orphans())
         return self._changes
 
@@ -270,7 +310,9 @@ class _Writer:
         self._store.remove_documents(ids)
         self._changes.removed += len(ids)
 
-    def _document(self, entry: Entry, found: Loaded, before: tuple[int, str] | None) -> None:
+    def _document(
+        self, entry: Entry, found: Loaded, before: tuple[int, str] | None
+    ) -> None:
         self._seen += 1
         if before and before[1] == _digest(found):
             return
@@ -282,7 +324,14 @@ class _Writer:
         if self._language is None:
             # Only sentence borders depend on it here; the first document speaks for the rest.
             self._language = detect([found.text])
-        row = DocumentRow(found.key, found.title, found.text, _sha256(found.text), found.license, self._now)
+        row = DocumentRow(
+            found.key,
+            found.title,
+            found.text,
+            _sha256(found.text),
+            found.license,
+            self._now,
+        )
         cut = self._chunks(found)
         self._waiting.append((entry.key, row, cut))
         self._cut += len(cut)
@@ -291,7 +340,9 @@ class _Writer:
             self._flush()
         if time.monotonic() - self._told > _PROGRESS_EVERY_SECONDS:
             self._told = time.monotonic()
-            self._progress(IndexProgress(self._source.given, "reading", self._seen, self._cut))
+            self._progress(
+                IndexProgress(self._source.given, "reading", self._seen, self._cut)
+            )
 
     def _chunks(self, found: Loaded) -> list[NewChunk]:
         language = "en" if self._language in (None, UNDETERMINED) else self._language
@@ -302,9 +353,9 @@ class _Writer:
         return cut
 
     def _flush(self) -> None:
-        """Store what has gathered, embed what is new of it, and hand it to Chroma; waits for the batch before.
+        """Store what has gathered, embed what is new of it, and hand it to Chroma.
 
-        In bulk, because every single statement would hand the interpreter to Chroma's thread and wait to get it back.
+        No threads: Chroma's `add` holds the interpreter lock for its whole work, so that nothing would overlap.
         """
         fresh = self._store.add(self._waiting)
         self._waiting, self._waiting_chunks = [], 0
@@ -312,10 +363,4 @@ class _Writer:
             batch = fresh[at : at + _EMBED_AT_ONCE]
             rows = self._embedder.embed([text for _, text in batch])
             self._changes.embedded += len(batch)
-            self._join()
-            self._adding = self._pool.submit(self._vectors.add, [key for key, _ in batch], rows)
-
-    def _join(self) -> None:
-        if self._adding:
-            self._adding.result()
-            self._adding = None
+            self._vectors.add([key for key, _ in batch], rows)

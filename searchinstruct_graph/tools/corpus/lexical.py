@@ -28,9 +28,15 @@ class WordIndex:
         self._language = language
         with open(os.path.join(folder, _VOCABULARY), encoding="utf-8") as handle:
             self._vocabulary: dict[str, int] = json.load(handle)
-        self._chunks: NDArray[np.int64] = np.load(os.path.join(folder, _ROWS), mmap_mode="r")
+        self._chunks: NDArray[np.int64] = np.load(
+            os.path.join(folder, _ROWS), mmap_mode="r"
+        )
         self._bm25 = _load(folder) if self._vocabulary else None
-        self._frequencies = np.diff(self._bm25.scores["indptr"]) if self._bm25 else np.zeros(0, dtype=np.int64)
+        self._frequencies = (
+            np.diff(self._bm25.scores["indptr"])
+            if self._bm25
+            else np.zeros(0, dtype=np.int64)
+        )
 
     def best(self, query: str, count: int) -> list[tuple[int, float]]:
         """Up to `count` (chunk id, share of the query found), best first.
@@ -69,7 +75,9 @@ def _load(folder: str) -> Any:
     return bm25s.BM25.load(folder, mmap=True, load_vocab=False, show_progress=False)
 
 
-def build_word_index(folder: str, texts: Iterable[tuple[int, str]], language: str) -> None:
+def build_word_index(
+    folder: str, texts: Iterable[tuple[int, str]], language: str
+) -> None:
     """Write the index of (chunk id, text) pairs into `folder`."""
     import bm25s
     import numpy as np
@@ -79,7 +87,10 @@ def build_word_index(folder: str, texts: Iterable[tuple[int, str]], language: st
     rows: list[NDArray[np.int32]] = []
     for chunk_id, text in texts:
         chunk_ids.append(chunk_id)
-        ids = [vocabulary.setdefault(token, len(vocabulary)) for token in stems(text, language)]
+        ids = [
+            vocabulary.setdefault(token, len(vocabulary))
+            for token in stems(text, language)
+        ]
         rows.append(np.array(ids, dtype=np.int32))
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, _VOCABULARY), "w", encoding="utf-8") as handle:
@@ -87,5 +98,9 @@ def build_word_index(folder: str, texts: Iterable[tuple[int, str]], language: st
     np.save(os.path.join(folder, _ROWS), np.array(chunk_ids, dtype=np.int64))
     if vocabulary:
         model = bm25s.BM25(k1=K1, b=B, method="lucene")
-        model.index(([row.tolist() for row in rows], vocabulary), create_empty_token=False, show_progress=False)
+        model.index(
+            ([row.tolist() for row in rows], vocabulary),
+            create_empty_token=False,
+            show_progress=False,
+        )
         model.save(folder, show_progress=False)

@@ -20,7 +20,13 @@ def vector_query(query: str, instruction: str) -> str:
     return f"{query} {instruction}" if instruction.strip() else query
 
 
-def search(indexes: Sequence[Index], embedder: Embedder, query: str, k: int, instruction: str = "") -> list[Passage]:
+def search(
+    indexes: Sequence[Index],
+    embedder: Embedder,
+    query: str,
+    k: int,
+    instruction: str = "",
+) -> list[Passage]:
     """The `k` best passages of all `indexes`, best first; ties in the order of URI and offset."""
     if k < 1:
         return []
@@ -30,7 +36,10 @@ def search(indexes: Sequence[Index], embedder: Embedder, query: str, k: int, ins
     words: list[tuple[float, _Place]] = []
     vectors: list[tuple[float, _Place]] = []
     for number, index in enumerate(indexes):
-        halves = ((index.by_words(query, depth), words), (index.by_vector(vector, depth), vectors))
+        halves = (
+            (index.by_words(query, depth), words),
+            (index.by_vector(vector, depth), vectors),
+        )
         for found, hits in halves:
             for row, score in found:
                 place = (index.prefix + row.key, row.start, number)
@@ -50,8 +59,18 @@ def search(indexes: Sequence[Index], embedder: Embedder, query: str, k: int, ins
 
 def _ranked(hits: list[tuple[float, _Place]], count: int) -> list[_Place]:
     # Scores of one half are comparable between indexes: shares of the query here, cosines there.
-    return [place for _, place in sorted(hits, key=lambda hit: (-hit[0], hit[1]))[:count]]
+    return [
+        place for _, place in sorted(hits, key=lambda hit: (-hit[0], hit[1]))[:count]
+    ]
 
 
 def _passage(index: Index, row: ChunkRow, score: float) -> Passage:
-    return Passage(index.prefix + row.key, row.title, row.heading, row.start, row.end, row.text, score)
+    return Passage(
+        index.prefix + row.key,
+        row.title,
+        row.heading,
+        row.start,
+        row.end,
+        row.text,
+        score,
+    )

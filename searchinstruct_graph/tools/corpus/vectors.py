@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 _NAME = "chunks"
-_DELETED_AT_ONCE = 1000
+_DELETED_AT_ONCE = 1_000
+# Chroma's `add` holds the interpreter lock throughout: small batches, so that an event loop in this process can turn.
+_ADDED_AT_ONCE = 512
 # Chroma's client registry is not thread-safe.
 _opening = threading.Lock()
 
@@ -26,20 +28,28 @@ class VectorIndex:
         from chromadb.config import Settings
 
         with _opening:
-            self._client: Any = chromadb.PersistentClient(path, settings=Settings(anonymized_telemetry=False))
+            self._client: Any = chromadb.PersistentClient(
+                path, settings=Settings(anonymized_telemetry=False)
+            )
             if create:
                 # ef_search 128 finds what an exhaustive search finds in 99 of 100 top-50 lists.
                 self._collection: Any = self._client.create_collection(
-                    _NAME, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 128}}
+                    _NAME,
+                    embedding_function=None,
+                    configuration={"hnsw": {"space": "cosine", "ef_search": 128}},
                 )
             else:
-                self._collection = self._client.get_collection(_NAME, embedding_function=None)
-        self._batch = int(self._client.get_max_batch_size())
+                self._collection = self._client.get_collection(
+                    _NAME, embedding_function=None
+                )
 
     def add(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Store unit vectors (n, d) under new keys."""
-        for at in range(0, len(keys), self._batch):
-            self._collection.add(ids=list(keys[at : at + self._batch]), embeddings=vectors[at : at + self._batch])
+        for at in range(0, len(keys), _ADDED_AT_ONCE):
+            self._collection.add(
+                ids=list(keys[at : at + _ADDED_AT_ONCE]),
+                embeddings=vectors[at : at + _ADDED_AT_ONCE],
+            )
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove vectors by key."""
@@ -48,8 +58,15 @@ class VectorIndex:
 
     def nearest(self, vector: Vectors, count: int) -> list[tuple[str, float]]:
         """Up to `count` (key, cosine), best first, for one unit vector (d,)."""
-        found = self._collection.query(query_embeddings=[vector], n_results=count, include=["distances"])
-        return [(key, 1.0 - distance) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+        found = self._collection.query(
+            query_embeddings=[vector], n_results=count, include=["distances"]
+        )
+        return [
+            (key, 1.0 - distance)
+            for key, distance in zip(
+                found["ids"][0], found["distances"][0], strict=True
+            )
+        ]
 
     def close(self) -> None:
         """Release the files."""

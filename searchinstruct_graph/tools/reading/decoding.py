@@ -39,7 +39,16 @@ _BROWSER_NAMES = {
     "unicode": "utf-16-le",
 }
 _NEVER_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_MAGIC = (b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"\x1f\x8b", b"SQLite format 3")
+_MAGIC = (
+    b"%PDF-",
+    b"PK\x03\x04",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"\x7fELF",
+    b"\x1f\x8b",
+    b"SQLite format 3",
+)
 _SAMPLE = 65_536
 # Shares of a sample above which bytes are no text, or no UTF-8 with a few damaged characters.
 _BINARY_SHARE = 0.01
@@ -110,10 +119,10 @@ def decode_text(data: bytes, *, declared: str | None = None) -> str | Unreadable
         return data.decode(wide, "replace")
     if looks_binary(data):
         return Unreadable("binary", "binary data, not text")
-    for name in (known_encoding(declared), "utf-8"):
-        if name:
+    for encoding in (known_encoding(declared), "utf-8"):
+        if encoding:
             try:
-                return data.decode(name)
+                return data.decode(encoding)
             except UnicodeDecodeError:
                 continue
     damaged = data.decode("utf-8", "replace")
@@ -123,5 +132,7 @@ def decode_text(data: bytes, *, declared: str | None = None) -> str | Unreadable
         return damaged
     found = _detected(data[:_SAMPLE])
     if found is None:
-        return Unreadable("encoding", "neither UTF-8 nor any encoding that could be recognised")
+        return Unreadable(
+            "encoding", "neither UTF-8 nor any encoding that could be recognised"
+        )
     return data.decode(found, "replace")

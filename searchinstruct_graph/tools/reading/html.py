@@ -15,11 +15,37 @@ from .result import Reading, Unreadable
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]+)", re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]+)", re.IGNORECASE
+)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _NEVER_SHOWN = frozenset(
-    "script style noscript template svg math iframe object embed canvas audio video head meta link base "
-    "input select option optgroup textarea button dialog datalist".split()
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "embed",
+        "canvas",
+        "audio",
+        "video",
+        "head",
+        "meta",
+        "link",
+        "base",
+        "input",
+        "select",
+        "option",
+        "optgroup",
+        "textarea",
+        "button",
+        "dialog",
+        "datalist",
+    ]
 )
 _HIDING_STYLE = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|font-size:0(?:[a-z%]*)?(?:;|!|$)|opacity:0(?:\.0*)?%?(?:;|!|$)"
@@ -30,16 +56,62 @@ _HIDING_STYLE = re.compile(
 )
 _ZERO_SIZE = re.compile(r"(?:^|;)(?:max-)?(?:height|width):0(?:px|em|rem|%)?(?:;|!|$)")
 # Invisible to people, readable to models: zero-width and bidirectional controls, tag characters.
-_INVISIBLE = re.compile("[\u200b\u2060\u2061-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-_FURNITURE = frozenset("nav header footer aside form".split())
-_BLOCKS = frozenset(
-    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 "
-    "h4 h5 h6 header hr html li main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
+_INVISIBLE = re.compile(
+    "[\u200b\u2060\u2061-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
+_FURNITURE = frozenset(["nav", "header", "footer", "aside", "form"])
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "html",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
+)
+_SHORT = 250
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
-def read_html(data: bytes | str, *, charset: str | None = None, url: str | None = None) -> Reading | Unreadable:
+def read_html(
+    data: bytes | str, *, charset: str | None = None, url: str | None = None
+) -> Reading | Unreadable:
     """The main text of a page and its title.
 
     `charset` is what the transport says, `url` where the page is from (helps to tell its parts apart). Text that
@@ -52,7 +124,9 @@ def read_html(data: bytes | str, *, charset: str | None = None, url: str | None 
     tree = _parse(markup)
     if tree is None:
         return Unreadable("empty", "no text on the page")
-    language = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang")
+    language = tree.get("lang") or tree.get(
+        "{http://www.w3.org/XML/1998/namespace}lang"
+    )
     title = _title(tree)
     remove_hidden(tree)
     text = _main_text(tree, url)
@@ -63,7 +137,11 @@ def read_html(data: bytes | str, *, charset: str | None = None, url: str | None 
 
 def _decode(data: bytes, charset: str | None) -> str | Unreadable:
     declared = charset
-    if not declared and not marked_encoding(data) and (found := _CHARSET.search(data[:2048])):
+    if (
+        not declared
+        and not marked_encoding(data)
+        and (found := _CHARSET.search(data[:2048]))
+    ):
         # A charset that names UTF-16 in ASCII bytes cannot be true (HTML standard, "determining the encoding").
         declared = found.group(1).decode("ascii")
         declared = "utf-8" if declared.lower().startswith("utf-16") else declared
@@ -73,8 +151,16 @@ def _decode(data: bytes, charset: str | None) -> str | Unreadable:
 def _parse(markup: str) -> HtmlElement | None:
     from lxml import etree, html
 
-    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=False, no_network=True)
-    clean = _XML_DECLARATION.sub("", markup).replace("\x00", "").encode("utf-8", "replace")
+    parser = html.HTMLParser(
+        encoding="utf-8",
+        remove_comments=True,
+        remove_pis=True,
+        huge_tree=False,
+        no_network=True,
+    )
+    clean = (
+        _XML_DECLARATION.sub("", markup).replace("\x00", "").encode("utf-8", "replace")
+    )
     try:
         tree = html.document_fromstring(clean, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError, RecursionError):
@@ -101,12 +187,18 @@ def _first_heading(tree: HtmlElement) -> str:
 
 def _is_hidden(node: HtmlElement) -> bool:
     attributes = node.attrib
-    if "hidden" in attributes or attributes.get("aria-hidden", "").strip().lower() == "true":
+    if (
+        "hidden" in attributes
+        or attributes.get("aria-hidden", "").strip().lower() == "true"
+    ):
         return True
     style = re.sub(r"\s+|/\*.*?\*/", "", attributes.get("style", "")).lower()
     if not style:
         return False
-    return bool(_HIDING_STYLE.search(style) or ("overflow:hidden" in style and _ZERO_SIZE.search(style)))
+    return bool(
+        _HIDING_STYLE.search(style)
+        or ("overflow:hidden" in style and _ZERO_SIZE.search(style))
+    )
 
 
 def remove_hidden(tree: HtmlElement) -> int:
@@ -143,7 +235,11 @@ def _concealed_selectors(tree: HtmlElement) -> set[str]:
         for names, body in _RULE.findall(rules):
             style = re.sub(r"\s+", "", body).lower()
             if _HIDING_STYLE.search(style):
-                concealed.update(name.strip() for name in names.split(",") if _SIMPLE_SELECTOR.match(name.strip()))
+                concealed.update(
+                    name.strip()
+                    for name in names.split(",")
+                    if _SIMPLE_SELECTOR.match(name.strip())
+                )
     return concealed
 
 
@@ -157,10 +253,8 @@ def _selectors(node: HtmlElement) -> set[str]:
 def _main_text(tree: HtmlElement, url: str | None) -> str:
     everything = _all_text(tree)
     main = _extracted(tree, url)
-    # On short or unusual pages the extractor keeps a sliver or nothing: then the whole page is the better reading.
-    if len(main) < min(250, len(everything) * 0.5):
-        return everything
-    return main
+    # On short or unusual pages the extractor keeps a sliver, or the menu: then the whole page is the better reading.
+    return main if len(main) >= _SHORT else everything or main
 
 
 def _extracted(tree: HtmlElement, url: str | None) -> str:
@@ -170,9 +264,14 @@ def _extracted(tree: HtmlElement, url: str | None) -> str:
 
     try:
         found: Any = trafilatura.bare_extraction(
-            copy.deepcopy(tree), url=url, include_comments=False, include_tables=True, favor_recall=True, fast=False
+            copy.deepcopy(tree),
+            url=url,
+            include_comments=False,
+            include_tables=True,
+            favor_recall=True,
+            fast=False,
         )
-    except Exception:  # the extractor walks hostile markup; whatever trips it, the plain reading remains
+    except Exception:  # noqa: BLE001  the extractor walks hostile markup; whatever trips it, the plain reading remains
         return ""
     body = getattr(found, "body", None)
     return _tidy(_render(body)) if body is not None else ""

@@ -35,12 +35,27 @@ def read_pdf(
     if b"%PDF-" not in data[:1024]:
         return Unreadable("broken", "not a PDF: its header is missing")
     # `-P` keeps this folder, whose html.py would shadow the standard library's, off the child's import path.
-    command = [sys.executable, "-P", _WORKER, str(memory_bytes), str(max(1, round(timeout_seconds))), str(max_pages)]
+    command = [
+        sys.executable,
+        "-P",
+        _WORKER,
+        str(memory_bytes),
+        str(max(1, round(timeout_seconds))),
+        str(max_pages),
+    ]
     try:
         # subprocess.run kills the child when the time is up.
-        done = subprocess.run(command, input=data, capture_output=True, timeout=timeout_seconds, check=False)
+        done = subprocess.run(
+            command,
+            input=data,
+            capture_output=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
-        return Unreadable("timeout", f"the PDF took longer than {timeout_seconds:g} s to read")
+        return Unreadable(
+            "timeout", f"the PDF took longer than {timeout_seconds:g} s to read"
+        )
     try:
         answer = json.loads(done.stdout)
     except ValueError:
@@ -48,7 +63,11 @@ def read_pdf(
         return Unreadable("timeout" if done.returncode == -24 else "broken", detail)
     if "text" not in answer:
         return Unreadable(cast(Reason, answer["reason"]), str(answer["detail"]))
-    text = _CONTROL.sub("", str(answer["text"])).encode("utf-8", "replace").decode("utf-8")
+    text = (
+        _CONTROL.sub("", str(answer["text"])).encode("utf-8", "replace").decode("utf-8")
+    )
     missed = int(answer["pages"]) - int(answer["read"])
     note = f"{missed} of {answer['pages']} pages not read" if missed else ""
-    return Reading(_BROKEN_WORD.sub("", text), " ".join(str(answer["title"]).split()), note=note)
+    return Reading(
+        _BROKEN_WORD.sub("", text), " ".join(str(answer["title"]).split()), note=note
+    )

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Reason = Literal["binary", "encoding", "empty", "encrypted", "broken", "no_text", "too_long", "timeout", "memory"]
+Reason = Literal[
+    "binary",
+    "encoding",
+    "empty",
+    "encrypted",
+    "broken",
+    "no_text",
+    "too_long",
+    "timeout",
+    "memory",
+]
 
 
 @dataclass(frozen=True, slots=True)
