@@ -56,51 +56,34 @@ def xquad(data: Path, language: str) -> SearchSet:
 
 
 def _corpus(path: Path) -> list[dict[str, str]]:
-    return [
-        {"id": item["id"], "title": item.get("title", ""), "text": item["text"]}
-        for item in records(path)
-    ]
+    return [{"id": item["id"], "title": item.get("title", ""), "text": item["text"]} for item in records(path)]
 
 
 def msmarco(data: Path) -> SearchSet:
     """Web questions with one gold passage each."""
     home = data / "msmarco"
-    questions = [
-        Question(q["question"], (q["gold_id"],))
-        for q in records(home / "questions.jsonl.gz")
-    ]
+    questions = [Question(q["question"], (q["gold_id"],)) for q in records(home / "questions.jsonl.gz")]
     return SearchSet("msmarco", _corpus(home / "corpus.jsonl.gz"), questions)
 
 
 def multihop(data: Path) -> SearchSet:
     """Questions that need several Wikipedia paragraphs."""
     home = data / "multihop"
-    questions = [
-        Question(q["question"], tuple(q["gold_ids"]))
-        for q in records(home / "questions.jsonl")
-    ]
+    questions = [Question(q["question"], tuple(q["gold_ids"])) for q in records(home / "questions.jsonl")]
     return SearchSet("multihop", _corpus(home / "corpus.jsonl.gz"), questions)
 
 
 def pubmedqa(data: Path) -> SearchSet:
     """Medical questions; a document is the joined contexts of one abstract."""
     items = list(records(data / "pubmedqa" / "pubmedqa.jsonl.gz"))
-    documents = [
-        {"id": str(i["id"]), "title": "", "text": "\n\n".join(i["contexts"])}
-        for i in items
-    ]
-    return SearchSet(
-        "pubmedqa", documents, [Question(i["question"], (str(i["id"]),)) for i in items]
-    )
+    documents = [{"id": str(i["id"]), "title": "", "text": "\n\n".join(i["contexts"])} for i in items]
+    return SearchSet("pubmedqa", documents, [Question(i["question"], (str(i["id"]),)) for i in items])
 
 
 def qed_nq(data: Path) -> SearchSet:
     """Questions people asked a search engine, with the paragraph that belongs to each."""
     home = data / "qed-nq"
-    questions = [
-        Question(q["question"], (q["paragraph_id"],))
-        for q in records(home / "questions.jsonl.gz")
-    ]
+    questions = [Question(q["question"], (q["paragraph_id"],)) for q in records(home / "questions.jsonl.gz")]
     return SearchSet("qed-nq", _corpus(home / "corpus.jsonl.gz"), questions)
 
 

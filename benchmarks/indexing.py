@@ -78,12 +78,7 @@ def texts(count: int, seed: int) -> Iterator[str]:
     rng = random.Random(seed + 1)
     for _ in range(count):
         drawn = rng.choices(words, cum_weights=cumulative, k=WORDS)
-        yield (
-            ". ".join(
-                " ".join(drawn[at : at + 15]).capitalize() for at in range(0, WORDS, 15)
-            )
-            + "."
-        )
+        yield (". ".join(" ".join(drawn[at : at + 15]).capitalize() for at in range(0, WORDS, 15)) + ".")
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:
@@ -102,12 +97,8 @@ def bare(folder: Path) -> dict[str, float]:
 
     home = os.path.dirname(wordllama.__file__)
     model = WordLlama.load(cache_dir=home, disable_download=True)
-    client = chromadb.PersistentClient(
-        str(folder / "bare"), settings=Settings(anonymized_telemetry=False)
-    )
-    collection = client.create_collection(
-        "bare", embedding_function=None, metadata={"hnsw:space": "cosine"}
-    )
+    client = chromadb.PersistentClient(str(folder / "bare"), settings=Settings(anonymized_telemetry=False))
+    collection = client.create_collection("bare", embedding_function=None, metadata={"hnsw:space": "cosine"})
     started = time.perf_counter()
     with (folder / "corpus.jsonl").open(encoding="utf-8") as handle:
         records = [json.loads(line) for line in handle]
@@ -128,10 +119,7 @@ async def _ours(folder: Path, seed: int) -> dict[str, float]:
     seconds = time.perf_counter() - started
     rng = random.Random(seed + 2)
     words = vocabulary(30_000, seed)
-    queries = [
-        " ".join(rng.choices(words[:5_000], k=rng.randint(3, 12)))
-        for _ in range(QUERIES)
-    ]
+    queries = [" ".join(rng.choices(words[:5_000], k=rng.randint(3, 12))) for _ in range(QUERIES)]
     for query in queries[:50]:
         await corpus.search(query)
     times = []
@@ -150,11 +138,7 @@ async def _ours(folder: Path, seed: int) -> dict[str, float]:
 
 def _peak_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (
-        peak
-        / (1e6 if sys.platform == "darwin" else 1e3)
-        * (1.0 if sys.platform == "darwin" else 1.024)
-    )
+    return peak / (1e6 if sys.platform == "darwin" else 1e3) * (1.0 if sys.platform == "darwin" else 1.024)
 
 
 def _child(half: str, folder: Path, seed: int) -> dict[str, float]:
@@ -185,13 +169,9 @@ def run(data: Path | None = None, seed: int = 0, count: int = CHUNKS) -> dict[st
     ratio = plain["seconds"] / ours["seconds"]
     result = {"bare": plain, "ours": ours, "speed_ratio": ratio}
     print(f"{'':<28}{'bare loop':>12}{'ours':>12}{'target':>12}")
-    print(
-        f"{'chunks per second':<28}{count / plain['seconds']:>12.0f}{count / ours['seconds']:>12.0f}"
-    )
+    print(f"{'chunks per second':<28}{count / plain['seconds']:>12.0f}{count / ours['seconds']:>12.0f}")
     print(f"{'speed beside the bare loop':<28}{1:>12.2f}{ratio:>12.2f}{'>= 0.80':>12}")
-    print(
-        f"{'peak memory, MB':<28}{plain['peak_mb']:>12.0f}{ours['peak_mb']:>12.0f}{'< 2000':>12}"
-    )
+    print(f"{'peak memory, MB':<28}{plain['peak_mb']:>12.0f}{ours['peak_mb']:>12.0f}{'< 2000':>12}")
     print(f"{'query p50, ms':<28}{'':>12}{ours['p50_ms']:>12.2f}{'<= 10':>12}")
     print(f"{'query p95, ms':<28}{'':>12}{ours['p95_ms']:>12.2f}{'<= 25':>12}")
     return result
@@ -208,11 +188,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.half:
-        half = (
-            bare(chosen.folder)
-            if chosen.half == "bare"
-            else asyncio.run(_ours(chosen.folder, chosen.seed))
-        )
+        half = bare(chosen.folder) if chosen.half == "bare" else asyncio.run(_ours(chosen.folder, chosen.seed))
         print(json.dumps({**half, "peak_mb": _peak_mb()}))
         return
     result = run(chosen.data, chosen.seed, chosen.count)

@@ -51,22 +51,13 @@ async def measure(test: SearchSet) -> dict[str, Any]:
                 "words": index.by_words(question.text, K),
                 "vectors": index.by_vector(vector, K),
             }
-            found = {
-                name: [row.key.lstrip("#") for row, _ in hits[:K]]
-                for name, hits in halves.items()
-            }
-            found["fused"] = [
-                hit.uri.partition("#")[2]
-                for hit in await corpus.search(question.text, K)
-            ]
+            found = {name: [row.key.lstrip("#") for row, _ in hits[:K]] for name, hits in halves.items()}
+            found["fused"] = [hit.uri.partition("#")[2] for hit in await corpus.search(question.text, K)]
             scores = {name: recall(keys, question.gold) for name, keys in found.items()}
-            outcomes.append(
-                {"question": question.text, "gold": list(question.gold), **scores}
-            )
+            outcomes.append({"question": question.text, "gold": list(question.gold), **scores})
         report = corpus.report[0]
         means = {
-            name: sum(float(str(o[name])) for o in outcomes) / len(outcomes)
-            for name in ("words", "vectors", "fused")
+            name: sum(float(str(o[name])) for o in outcomes) / len(outcomes) for name in ("words", "vectors", "fused")
         }
         return {
             "documents": report.documents,
@@ -80,9 +71,7 @@ def run(data: Path, seed: int = 0) -> dict[str, Any]:
     """Measure every set below `data`; nothing is random here, so `seed` changes nothing."""
     del seed
     results: dict[str, Any] = {}
-    print(
-        f"{'recall@10':<12}{'documents':>10}{'questions':>10}{'words':>8}{'vectors':>8}{'fused':>8}{'target':>8}"
-    )
+    print(f"{'recall@10':<12}{'documents':>10}{'questions':>10}{'words':>8}{'vectors':>8}{'fused':>8}{'target':>8}")
     for name, load in SEARCH_SETS.items():
         test = load(data)
         result = asyncio.run(measure(test))
@@ -107,9 +96,7 @@ def main() -> None:
     chosen = parser.parse_args()
     results = run(chosen.data)
     if chosen.out:
-        chosen.out.write_text(
-            json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8"
-        )
+        chosen.out.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

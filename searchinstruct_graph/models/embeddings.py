@@ -69,19 +69,11 @@ class _WordLlama:
 
         found = importlib.util.find_spec("wordllama")
         if found is None or not found.submodule_search_locations:
-            raise UsageError(
-                "embedding 'wordllama': the package wordllama is missing; pip install wordllama"
-            )
+            raise UsageError("embedding 'wordllama': the package wordllama is missing; pip install wordllama")
         home = found.submodule_search_locations[0]
-        with safe_open(
-            os.path.join(home, "weights", "l2_supercat_256.safetensors"), framework="np"
-        ) as weights:
-            self._table = np.ascontiguousarray(
-                weights.get_tensor("embedding.weight"), dtype=np.float32
-            )
-        self._tokenizer = Tokenizer.from_file(
-            os.path.join(home, "tokenizers", "l2_supercat_tokenizer_config.json")
-        )
+        with safe_open(os.path.join(home, "weights", "l2_supercat_256.safetensors"), framework="np") as weights:
+            self._table = np.ascontiguousarray(weights.get_tensor("embedding.weight"), dtype=np.float32)
+        self._tokenizer = Tokenizer.from_file(os.path.join(home, "tokenizers", "l2_supercat_tokenizer_config.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
@@ -98,9 +90,7 @@ class _WordLlama:
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for at in range(0, len(texts), self._BATCH):
             batch = [_encodable(text) for text in texts[at : at + self._BATCH]]
-            for offset, encoding in enumerate(
-                self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
-            ):
+            for offset, encoding in enumerate(self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)):
                 if encoding.ids:
                     self._table[encoding.ids].mean(axis=0, out=rows[at + offset])
         return _unit(rows)
@@ -110,11 +100,7 @@ class _WordLlama:
         import numpy as np
 
         ids = self._tokenizer.encode(_encodable(word), add_special_tokens=False).ids
-        return (
-            float(np.linalg.norm(self._table[ids].sum(axis=0)) / len(ids) ** 0.5)
-            if ids
-            else 0.0
-        )
+        return float(np.linalg.norm(self._table[ids].sum(axis=0)) / len(ids) ** 0.5) if ids else 0.0
 
 
 def _encodable(text: str) -> str:
@@ -163,13 +149,9 @@ def _provided(name: str) -> Embedder:
         raise UsageError(f"unknown embedding {name!r}; known are {known}")
     module, extra, key = _PROVIDERS[provider]
     if importlib.util.find_spec(module) is None:
-        raise UsageError(
-            f"embedding {name!r} needs another package: pip install 'searchinstruct-graph[{extra}]'"
-        )
+        raise UsageError(f"embedding {name!r} needs another package: pip install 'searchinstruct-graph[{extra}]'")
     if key and not os.environ.get(key):
-        raise UsageError(
-            f"embedding {name!r} needs a key: set the environment variable {key}"
-        )
+        raise UsageError(f"embedding {name!r} needs a key: set the environment variable {key}")
     from langchain.embeddings import init_embeddings
 
     try:
@@ -191,9 +173,7 @@ def embeddings(name: str = "wordllama") -> Embedder:
     """
     with _loading:
         if name not in _loaded:
-            make: Callable[[], Embedder] = (
-                _WordLlama if name == "wordllama" else lambda: _provided(name)
-            )
+            make: Callable[[], Embedder] = _WordLlama if name == "wordllama" else lambda: _provided(name)
             _loaded[name] = make()
         return _loaded[name]
 

@@ -33,9 +33,7 @@ _IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 _ELISION = re.compile(r"\b(\w{1,2})'(?=\w\w)")
 
 # Arabic vowel marks and lengthener, Hebrew points, zero-width joiners, soft hyphen: not what people type in a query.
-_MARKS = re.compile(
-    "[\u064b-\u065f\u0670\u0640\u0591-\u05bd\u05bf-\u05c7\u200b-\u200f\u2060\ufeff\u00ad]"
-)
+_MARKS = re.compile("[\u064b-\u065f\u0670\u0640\u0591-\u05bd\u05bf-\u05c7\u200b-\u200f\u2060\ufeff\u00ad]")
 _LETTERS = str.maketrans(
     {
         "أ": "ا",

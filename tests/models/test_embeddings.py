@@ -7,9 +7,7 @@ from searchinstruct_graph.models.embeddings import embeddings
 
 def test_wordllama_gives_unit_rows_and_is_loaded_once() -> None:
     embedder = embeddings("wordllama")
-    rows = embedder.embed(
-        ["a cat sat on the mat", "une chatte", "\ud800 lone surrogate"]
-    )
+    rows = embedder.embed(["a cat sat on the mat", "une chatte", "\ud800 lone surrogate"])
     assert rows.shape == (3, embedder.dimensions)
     assert rows.dtype == np.float32
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
@@ -21,13 +19,9 @@ def test_wordllama_agrees_with_the_package_it_reads() -> None:
 
     import wordllama
 
-    theirs = wordllama.WordLlama.load(
-        cache_dir=os.path.dirname(wordllama.__file__), disable_download=True
-    )
+    theirs = wordllama.WordLlama.load(cache_dir=os.path.dirname(wordllama.__file__), disable_download=True)
     texts = ["short", "a much longer text about rivers and the sea " * 20]
-    assert np.allclose(
-        embeddings("wordllama").embed(texts), theirs.embed(texts, norm=True), atol=1e-6
-    )
+    assert np.allclose(embeddings("wordllama").embed(texts), theirs.embed(texts, norm=True), atol=1e-6)
 
 
 def test_a_text_without_tokens_is_a_zero_row() -> None:

@@ -141,9 +141,7 @@ def _word_runs(text: str, span: Span) -> Iterator[Span]:
         # Only white space, a change of script or an over-long word separates units, so every border is a legal cut
         # except that the continuation of a word must stay with it.
         touches = unit.start() == end and end > start
-        inside = touches and not (
-            _IS_UNSPACED.match(unit.group()) or _IS_UNSPACED.match(text[end - 1])
-        )
+        inside = touches and not (_IS_UNSPACED.match(unit.group()) or _IS_UNSPACED.match(text[end - 1]))
         if filled >= TARGET and (not inside or filled >= LONGEST - 1):
             trimmed = _trim(text, start, end)
             if trimmed:

@@ -51,13 +51,9 @@ class Corpus:
         Raises UsageError for a source that is missing, unreadable or empty, for an unknown embedding, and for an
         index in `index_dir` that another embedding made.
         """
-        return await asyncio.to_thread(
-            _open, list(sources), embedding, index_dir, on_progress or _silent
-        )
+        return await asyncio.to_thread(_open, list(sources), embedding, index_dir, on_progress or _silent)
 
-    async def search(
-        self, query: str, k: int = 10, *, instruction: str = ""
-    ) -> list[Passage]:
+    async def search(self, query: str, k: int = 10, *, instruction: str = "") -> list[Passage]:
         """The `k` passages that fit `query` best, best first, over all sources.
 
         `instruction` says in words what kind of passage is wanted; it steers the vector half. Raises UsageError for a
@@ -65,9 +61,7 @@ class Corpus:
         """
         if not query.strip():
             raise UsageError("the search query is empty; say what to look for")
-        return await asyncio.to_thread(
-            search, self._indexes, self._embedder, query, k, instruction
-        )
+        return await asyncio.to_thread(search, self._indexes, self._embedder, query, k, instruction)
 
     async def read(self, uri: str) -> Document:
         """The document at `uri`. Raises KeyError when no source has it."""
@@ -87,14 +81,10 @@ def _silent(_: IndexProgress) -> None:
 def _home(source: Source, embedding: str, index_dir: str | None) -> str:
     """Folder of a source's index. In the default place embeddings get folders of their own and cannot clash."""
     if index_dir:
-        return os.path.join(
-            os.path.realpath(os.path.expanduser(index_dir)), source.folder_name
-        )
+        return os.path.join(os.path.realpath(os.path.expanduser(index_dir)), source.folder_name)
     import platformdirs
 
-    base = os.environ.get(HOME_VARIABLE) or platformdirs.user_cache_dir(
-        "searchinstruct"
-    )
+    base = os.environ.get(HOME_VARIABLE) or platformdirs.user_cache_dir("searchinstruct")
     folder = "".join(ch if ch.isalnum() or ch in "-_." else "_" for ch in embedding)
     return os.path.join(
         os.path.realpath(os.path.expanduser(base)),
@@ -124,13 +114,8 @@ def _open(
             source = scan(given, time.time_ns())
             scanned.setdefault(source.identity, source)
         embedder = loading.result()
-        opened = [
-            _one(source, _home(source, embedding, index_dir), embedder, progress)
-            for source in scanned.values()
-        ]
-    return Corpus(
-        [index for index, _ in opened], embedder, [report for _, report in opened]
-    )
+        opened = [_one(source, _home(source, embedding, index_dir), embedder, progress) for source in scanned.values()]
+    return Corpus([index for index, _ in opened], embedder, [report for _, report in opened])
 
 
 def _one(
@@ -145,9 +130,7 @@ def _one(
         try:
             manifest, report = update(source, home, embedder, progress)
         except OSError as error:
-            raise UsageError(
-                f"the index in {home} cannot be written: {error.strerror or error}"
-            ) from error
+            raise UsageError(f"the index in {home} cannot be written: {error.strerror or error}") from error
         place = (home, source.prefix)
         index = _warm.get(place)
         if index is None or index.manifest != manifest:

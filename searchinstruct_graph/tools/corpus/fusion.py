@@ -14,9 +14,7 @@ half is sure of: with the weight w for the second half, its first hit comes befo
 (K + 1) / w - K."""
 
 
-def fuse(
-    rankings: Sequence[Sequence[tuple[Item, float]]], k: float = K
-) -> dict[Item, float]:
+def fuse(rankings: Sequence[Sequence[tuple[Item, float]]], k: float = K) -> dict[Item, float]:
     """Score of each item: the sum over rankings of weight / (k + rank), ranks from 1, best first.
 
     A ranking is a list of (item, weight); the weight says how far this ranking is trusted about this item.

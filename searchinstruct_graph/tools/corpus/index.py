@@ -29,9 +29,7 @@ class Index:
         self.store = Store(os.path.join(folder, DOCUMENTS))
         # Importing Chroma takes most of a second; words load beside it.
         with ThreadPoolExecutor(1, "searchinstruct-words") as pool:
-            words = pool.submit(
-                WordIndex, os.path.join(folder, WORDS), manifest.language
-            )
+            words = pool.submit(WordIndex, os.path.join(folder, WORDS), manifest.language)
             self._vectors = VectorIndex(os.path.join(folder, VECTORS))
             self._words = words.result()
         # A search may still run when a newer generation replaces this one: close when the last user lets go.
@@ -40,14 +38,10 @@ class Index:
     def by_words(self, query: str, count: int) -> list[tuple[ChunkRow, float]]:
         """Best chunks by their share of the query's words, best first; see `WordIndex.best`."""
         found = self._words.best(query, count)
-        rows = {
-            row.id: row for row in self.store.chunks_by_id([id_ for id_, _ in found])
-        }
+        rows = {row.id: row for row in self.store.chunks_by_id([id_ for id_, _ in found])}
         return [(rows[id_], share) for id_, share in found]
 
-    def by_vector(
-        self, vector: NDArray[np.float32], count: int
-    ) -> list[tuple[ChunkRow, float]]:
+    def by_vector(self, vector: NDArray[np.float32], count: int) -> list[tuple[ChunkRow, float]]:
         """Nearest chunks by cosine, best first; chunks of equal text share their vector and stand together."""
         nearest = dict(self._vectors.nearest(vector, min(count, self.manifest.chunks)))
         rows = self.store.chunks_by_vector(list(nearest))
@@ -63,9 +57,7 @@ class Index:
         row = self.store.document(uri[len(self.prefix) :])
         if row is None:
             return None
-        return Document(
-            uri, row.title, row.text, row.sha256, row.license, row.retrieved_at
-        )
+        return Document(uri, row.title, row.text, row.sha256, row.license, row.retrieved_at)
 
 
 def _close(store: Store, vectors: VectorIndex) -> None:

@@ -53,9 +53,7 @@ def embedded_text(title: str, heading: str, text: str) -> str:
     return text if not above or start.startswith(above) else f"{above}\n{text}"
 
 
-def update(
-    source: Source, home: str, embedder: Embedder, progress: Progress
-) -> tuple[Manifest, SourceReport]:
+def update(source: Source, home: str, embedder: Embedder, progress: Progress) -> tuple[Manifest, SourceReport]:
     """Make the index in `home` agree with `source`; returns its manifest and the account of what was done.
 
     Unchanged sources cost one `stat` a file. A second writer waits for the first. Raises UsageError when the index
@@ -71,24 +69,18 @@ def update(
         manifest = _checked(read_manifest(home), home, embedder)
         if manifest:
             source = scan(source.given, time.time_ns())
-            if report := _unchanged(source, home, manifest) or _only_touched(
-                source, home, manifest
-            ):
+            if report := _unchanged(source, home, manifest) or _only_touched(source, home, manifest):
                 return manifest, report
         return _write(source, home, manifest, embedder, progress)
 
 
-def _checked(
-    manifest: Manifest | None, home: str, embedder: Embedder
-) -> Manifest | None:
+def _checked(manifest: Manifest | None, home: str, embedder: Embedder) -> Manifest | None:
     if manifest and manifest.embedding != embedder.name:
         raise UsageError(
             f"the index in {home} was made with the embedding {manifest.embedding!r}, not {embedder.name!r}; "
             f"use --embedding {manifest.embedding}, another --index folder, or delete that one"
         )
-    if manifest and not os.path.isfile(
-        os.path.join(generation_path(home, manifest.generation), DOCUMENTS)
-    ):
+    if manifest and not os.path.isfile(os.path.join(generation_path(home, manifest.generation), DOCUMENTS)):
         return None
     return manifest
 
@@ -120,9 +112,7 @@ def _only_touched(source: Source, home: str, manifest: Manifest) -> SourceReport
         known = store.files()
         if set(known) != {entry.key for entry in source.entries}:
             return None
-        touched = [
-            entry for entry in source.entries if known[entry.key] != (entry.stamp, True)
-        ]
+        touched = [entry for entry in source.entries if known[entry.key] != (entry.stamp, True)]
         for entry in touched:
             before = store.digests(entry.key)
             reasons = store.skipped_in(entry.key)
@@ -130,9 +120,7 @@ def _only_touched(source: Source, home: str, manifest: Manifest) -> SourceReport
                 if isinstance(found, Skipped):
                     if not reasons or reasons.pop(0) != (found.key, found.reason):
                         return None
-                elif (row := before.pop(found.key, None)) is None or row[1] != _digest(
-                    found
-                ):
+                elif (row := before.pop(found.key, None)) is None or row[1] != _digest(found):
                     return None
             if before or reasons:
                 return None
@@ -153,13 +141,8 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _report(
-    source: Source, store: Store, manifest: Manifest, changes: _Changes
-) -> SourceReport:
-    skipped = [
-        (source.prefix + key, reason)
-        for key, reason in [*store.skipped(), *source.skipped]
-    ]
+def _report(source: Source, store: Store, manifest: Manifest, changes: _Changes) -> SourceReport:
+    skipped = [(source.prefix + key, reason) for key, reason in [*store.skipped(), *source.skipped]]
     return SourceReport(
         source=source.given,
         documents=manifest.documents,
@@ -188,9 +171,7 @@ def _write(
     try:
         store.begin()
         before = (set(store.files()), store.skipped())
-        writer = _Writer(
-            source, store, vectors, embedder, progress, old.language if old else None
-        )
+        writer = _Writer(source, store, vectors, embedder, progress, old.language if old else None)
         changes = writer.run()
         documents, count = store.counts()
         if not documents:
@@ -198,20 +179,13 @@ def _write(
         touched = changes.added or changes.changed or changes.removed or old is None
         if old and not touched and before == (set(store.files()), store.skipped()):
             # Only the files' stamps moved: note them where readers look, and let the generation stand.
-            _restamp(
-                source, os.path.join(generation_path(home, old.generation), DOCUMENTS)
-            )
+            _restamp(source, os.path.join(generation_path(home, old.generation), DOCUMENTS))
             shutil.rmtree(folder, ignore_errors=True)
             return old, _report(source, store, old, changes)
-        language = (
-            detect(store.sample(200, 500)) if touched or old is None else old.language
-        )
+        language = detect(store.sample(200, 500)) if touched or old is None else old.language
         if touched:
             progress(IndexProgress(source.given, "words", documents, count))
-            texts = (
-                (row.id, embedded_text(row.title, row.heading, row.text))
-                for row in store.every_chunk()
-            )
+            texts = ((row.id, embedded_text(row.title, row.heading, row.text)) for row in store.every_chunk())
             build_word_index(os.path.join(folder, WORDS), texts, language)
         store.commit()
         manifest = Manifest(
@@ -310,9 +284,7 @@ class _Writer:
         self._store.remove_documents(ids)
         self._changes.removed += len(ids)
 
-    def _document(
-        self, entry: Entry, found: Loaded, before: tuple[int, str] | None
-    ) -> None:
+    def _document(self, entry: Entry, found: Loaded, before: tuple[int, str] | None) -> None:
         self._seen += 1
         if before and before[1] == _digest(found):
             return
@@ -340,9 +312,7 @@ class _Writer:
             self._flush()
         if time.monotonic() - self._told > _PROGRESS_EVERY_SECONDS:
             self._told = time.monotonic()
-            self._progress(
-                IndexProgress(self._source.given, "reading", self._seen, self._cut)
-            )
+            self._progress(IndexProgress(self._source.given, "reading", self._seen, self._cut))
 
     def _chunks(self, found: Loaded) -> list[NewChunk]:
         language = "en" if self._language in (None, UNDETERMINED) else self._language

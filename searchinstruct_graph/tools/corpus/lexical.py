@@ -28,15 +28,9 @@ class WordIndex:
         self._language = language
         with open(os.path.join(folder, _VOCABULARY), encoding="utf-8") as handle:
             self._vocabulary: dict[str, int] = json.load(handle)
-        self._chunks: NDArray[np.int64] = np.load(
-            os.path.join(folder, _ROWS), mmap_mode="r"
-        )
+        self._chunks: NDArray[np.int64] = np.load(os.path.join(folder, _ROWS), mmap_mode="r")
         self._bm25 = _load(folder) if self._vocabulary else None
-        self._frequencies = (
-            np.diff(self._bm25.scores["indptr"])
-            if self._bm25
-            else np.zeros(0, dtype=np.int64)
-        )
+        self._frequencies = np.diff(self._bm25.scores["indptr"]) if self._bm25 else np.zeros(0, dtype=np.int64)
 
     def best(self, query: str, count: int) -> list[tuple[int, float]]:
         """Up to `count` (chunk id, share of the query found), best first.
@@ -75,9 +69,7 @@ def _load(folder: str) -> Any:
     return bm25s.BM25.load(folder, mmap=True, load_vocab=False, show_progress=False)
 
 
-def build_word_index(
-    folder: str, texts: Iterable[tuple[int, str]], language: str
-) -> None:
+def build_word_index(folder: str, texts: Iterable[tuple[int, str]], language: str) -> None:
     """Write the index of (chunk id, text) pairs into `folder`."""
     import bm25s
     import numpy as np
@@ -87,10 +79,7 @@ def build_word_index(
     rows: list[NDArray[np.int32]] = []
     for chunk_id, text in texts:
         chunk_ids.append(chunk_id)
-        ids = [
-            vocabulary.setdefault(token, len(vocabulary))
-            for token in stems(text, language)
-        ]
+        ids = [vocabulary.setdefault(token, len(vocabulary)) for token in stems(text, language)]
         rows.append(np.array(ids, dtype=np.int32))
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, _VOCABULARY), "w", encoding="utf-8") as handle:

@@ -17,12 +17,8 @@ from .sources import Entry, _why
 
 # A file of a million bad lines is one mistake, not a million messages.
 _MAX_REASONS = 100
-_FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
-)
-_FIELD = re.compile(
-    r"^(title|license|licence):[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE
-)
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FIELD = re.compile(r"^(title|license|licence):[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _LONGEST_TITLE = 300
 
 
@@ -65,9 +61,7 @@ def clean(text: str) -> str:
 
 def _open(path: str) -> IO[bytes]:
     # O_NONBLOCK: should the path have become a FIFO since it was listed, opening it must not hang.
-    return os.fdopen(
-        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", 1 << 20
-    )
+    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", 1 << 20)
 
 
 def _topics() -> Iterator[Loaded]:
@@ -77,11 +71,7 @@ def _topics() -> Iterator[Loaded]:
         text = clean(topics[topic]).strip("\n")
         if text:
             outline = headings(text)
-            first = (
-                outline[0].text
-                if outline and not text[: outline[0].start].strip()
-                else ""
-            )
+            first = outline[0].text if outline and not text[: outline[0].start].strip() else ""
             yield Loaded(topic, _title(first) or topic, text, "PSF-2.0")
 
 
@@ -103,9 +93,7 @@ def _file(entry: Entry) -> Loaded | Skipped:
     stem = os.path.basename(entry.key or entry.path)
     stem = os.path.splitext(stem)[0] or stem
     title = fields.get("title") or found.title or _first_heading(text) or clean(stem)
-    return Loaded(
-        entry.key, _title(title), text, fields.get("license") or fields.get("licence")
-    )
+    return Loaded(entry.key, _title(title), text, fields.get("license") or fields.get("licence"))
 
 
 def _read(entry: Entry, data: bytes) -> Reading | Unreadable:
@@ -132,10 +120,7 @@ def _without_front_matter(text: str) -> tuple[str, dict[str, str]]:
     found = _FRONT_MATTER.match(text)
     if not found:
         return text, {}
-    fields = {
-        name.lower(): value.strip("\"'")
-        for name, value in _FIELD.findall(found.group(1))
-    }
+    fields = {name.lower(): value.strip("\"'") for name, value in _FIELD.findall(found.group(1))}
     return text[found.end() :], fields
 
 
@@ -146,11 +131,7 @@ def _first_heading(text: str) -> str:
 
 
 def _title(title: str) -> str:
-    plain = " ".join(
-        "".join(
-            ch if ch >= " " and ch != "\x7f" else " " for ch in clean(title)
-        ).split()
-    )
+    plain = " ".join("".join(ch if ch >= " " and ch != "\x7f" else " " for ch in clean(title)).split())
     return plain if len(plain) <= _LONGEST_TITLE else plain[: _LONGEST_TITLE - 1] + "…"
 
 
@@ -165,9 +146,7 @@ def _records(entry: Entry) -> Iterator[Loaded | Skipped]:
             continue
         record = _record(entry, number, line)
         if isinstance(record, Loaded) and record.key in seen:
-            record = Skipped(
-                record.key, f"line {number}: this id stands in the file already"
-            )
+            record = Skipped(record.key, f"line {number}: this id stands in the file already")
         if isinstance(record, Skipped):
             refused += 1
             if refused <= _MAX_REASONS:
@@ -176,9 +155,7 @@ def _records(entry: Entry) -> Iterator[Loaded | Skipped]:
         seen.add(record.key)
         yield record
     if refused > _MAX_REASONS:
-        yield Skipped(
-            entry.key, f"and {refused - _MAX_REASONS} more records like these"
-        )
+        yield Skipped(entry.key, f"and {refused - _MAX_REASONS} more records like these")
     elif not seen and not refused:
         yield Skipped(entry.key, "empty")
 
@@ -188,7 +165,7 @@ def _lines(entry: Entry) -> Iterator[tuple[int, bytes | Skipped]]:
     longest, budget = max_file_bytes(), max_records_bytes()
     with _open(entry.path) as raw:
         packed = raw.peek(2)[:2] == b"\x1f\x8b" if hasattr(raw, "peek") else False
-        lines: IO[bytes] = gzip.open(raw) if packed else raw  # type: ignore[assignment]
+        lines: IO[bytes] = gzip.open(raw) if packed else raw  # type: ignore[assignment]  # noqa: SIM115
         number = 0
         while True:
             number += 1
@@ -197,9 +174,7 @@ def _lines(entry: Entry) -> Iterator[tuple[int, bytes | Skipped]]:
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 yield (
                     number,
-                    Skipped(
-                        entry.key, f"broken gzip data after line {number - 1} ({error})"
-                    ),
+                    Skipped(entry.key, f"broken gzip data after line {number - 1} ({error})"),
                 )
                 return
             if not line:
@@ -241,19 +216,13 @@ def _record(entry: Entry, number: int, line: bytes) -> Loaded | Skipped:
     if not isinstance(text, str) or not text.strip():
         return Skipped(place, "no text in it")
     identity = record.get("id")
-    known = (
-        isinstance(identity, str | int)
-        and not isinstance(identity, bool)
-        and str(identity).strip()
-    )
+    known = isinstance(identity, str | int) and not isinstance(identity, bool) and str(identity).strip()
     title = record.get("title")
     license_ = record.get("license")
     text = clean(text)
     return Loaded(
         f"{entry.key}#{clean(str(identity)) if known else number}",
-        _title(title)
-        if isinstance(title, str) and title.strip()
-        else _title(_first_heading(text)),
+        _title(title) if isinstance(title, str) and title.strip() else _title(_first_heading(text)),
         text,
         clean(license_) if isinstance(license_, str) else None,
     )

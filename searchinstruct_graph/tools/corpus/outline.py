@@ -23,9 +23,7 @@ _ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$")
 _RULE = re.compile(r"([=\-~^\"'`*+#:.<>_])\1{2,}[ \t]*$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _MARKUP = re.compile(r"\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
-_ANY = re.compile(
-    r"^ {0,3}#{1,6}[ \t]|^([=\-~^\"'`*+#:.<>_])\1{2,}[ \t]*\r?$", re.MULTILINE
-)
+_ANY = re.compile(r"^ {0,3}#{1,6}[ \t]|^([=\-~^\"'`*+#:.<>_])\1{2,}[ \t]*\r?$", re.MULTILINE)
 # Longer lines are sentences that somebody underlined, not headings.
 _LONGEST = 150
 
@@ -41,11 +39,7 @@ def headings(text: str) -> list[Heading]:
     """
     if not _ANY.search(text):
         return []
-    lines = [
-        (found.start(), found.group().rstrip("\r\n"))
-        for found in _LINE.finditer(text)
-        if found.group()
-    ]
+    lines = [(found.start(), found.group().rstrip("\r\n")) for found in _LINE.finditer(text) if found.group()]
     found_headings: list[Heading] = []
     levels: dict[tuple[str, bool], int] = {}
     fence = ""
@@ -55,22 +49,14 @@ def headings(text: str) -> list[Heading]:
         at += 1
         mark = _FENCE.match(line)
         if fence:
-            if (
-                mark
-                and mark.group(1).startswith(fence)
-                and not line[mark.end() :].strip()
-            ):
+            if mark and mark.group(1).startswith(fence) and not line[mark.end() :].strip():
                 fence = ""
             continue
         if mark and not _underlines(lines, at - 1):
             fence = mark.group(1)
             continue
         if atx := _ATX.match(line):
-            found_headings.append(
-                Heading(
-                    start, start + len(line), len(atx.group(1)), _plain(atx.group(2))
-                )
-            )
+            found_headings.append(Heading(start, start + len(line), len(atx.group(1)), _plain(atx.group(2))))
             continue
         rule = _RULE.match(line)
         if not rule or at < 2 or not _underlines(lines, at - 1):
@@ -80,11 +66,7 @@ def headings(text: str) -> list[Heading]:
         if title_start < taken:
             continue
         # The line above may be the underline of the heading before.
-        over = (
-            at >= 3
-            and lines[at - 3][0] >= taken
-            and lines[at - 3][1].strip() == line.strip()
-        )
+        over = at >= 3 and lines[at - 3][0] >= taken and lines[at - 3][1].strip() == line.strip()
         first = lines[at - 3][0] if over else title_start
         level = levels.setdefault((rule.group(1), over), len(levels) + 1)
         found_headings.append(Heading(first, start + len(line), level, _plain(title)))
@@ -97,12 +79,7 @@ def _underlines(lines: list[tuple[int, str]], at: int) -> bool:
     if at == 0 or not _RULE.match(rule):
         return False
     title = lines[at - 1][1]
-    if (
-        not title.strip()
-        or len(title) > _LONGEST
-        or _RULE.match(title)
-        or _ATX.match(title)
-    ):
+    if not title.strip() or len(title) > _LONGEST or _RULE.match(title) or _ATX.match(title):
         return False
     if len(rule.strip()) < min(len(title.strip()), 40) * 0.6:
         return False

@@ -59,9 +59,7 @@ def search(
 
 def _ranked(hits: list[tuple[float, _Place]], count: int) -> list[_Place]:
     # Scores of one half are comparable between indexes: shares of the query here, cosines there.
-    return [
-        place for _, place in sorted(hits, key=lambda hit: (-hit[0], hit[1]))[:count]
-    ]
+    return [place for _, place in sorted(hits, key=lambda hit: (-hit[0], hit[1]))[:count]]
 
 
 def _passage(index: Index, row: ChunkRow, score: float) -> Passage:

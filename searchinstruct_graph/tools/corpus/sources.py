@@ -65,12 +65,8 @@ class Source:
     def folder_name(self) -> str:
         """A name for the index's folder: readable, and distinct for distinct sources."""
         base = os.path.basename(self.identity.rstrip("/")) or "root"
-        readable = "".join(
-            ch if ch.isascii() and (ch.isalnum() or ch in "-_.") else "_" for ch in base
-        )[:40].strip(".")
-        digest = hashlib.sha256(
-            self.identity.encode("utf-8", "surrogateescape")
-        ).hexdigest()[:16]
+        readable = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "-_.") else "_" for ch in base)[:40].strip(".")
+        digest = hashlib.sha256(self.identity.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return f"{readable or 'source'}-{digest}"
 
 
@@ -103,21 +99,15 @@ def scan(given: str, now_ns: int) -> Source:
         version = f"{platform.python_implementation()} {platform.python_version()}"
         return Source(given, PYDOC, PYDOC, [Entry("", "", version, True, "pydoc")])
     if not given.strip() or "\x00" in given:
-        raise UsageError(
-            f"corpus {given!r} is not a path; name a file, a folder or pydoc:"
-        )
+        raise UsageError(f"corpus {given!r} is not a path; name a file, a folder or pydoc:")
     path = os.path.realpath(os.path.expanduser(given))
     try:
         info = os.stat(path)
     except OSError as error:
-        raise UsageError(
-            f"corpus {given!r}: {_why(error)}; name a file, a folder or {PYDOC}"
-        ) from error
+        raise UsageError(f"corpus {given!r}: {_why(error)}; name a file, a folder or {PYDOC}") from error
     name = printable(given)
     if stat.S_ISREG(info.st_mode):
-        return Source(
-            given, path, name, [_entry("", path, info, kind_of(path), now_ns)]
-        )
+        return Source(given, path, name, [_entry("", path, info, kind_of(path), now_ns)])
     if not stat.S_ISDIR(info.st_mode):
         raise UsageError(f"corpus {given!r} is neither a file nor a folder")
     source = Source(given, path, name.rstrip("/") + "/")
@@ -140,12 +130,8 @@ def _walk(source: Source, root: str, now_ns: int) -> None:
             path = os.path.join(folder, name)
             key = _key(root, path)
             try:
-                if os.path.islink(path) and not os.path.realpath(path).startswith(
-                    root.rstrip("/") + "/"
-                ):
-                    source.skipped.append(
-                        (key, "symbolic link that leads out of the folder")
-                    )
+                if os.path.islink(path) and not os.path.realpath(path).startswith(root.rstrip("/") + "/"):
+                    source.skipped.append((key, "symbolic link that leads out of the folder"))
                     continue
                 info = os.stat(path)
             except OSError as error:

@@ -72,9 +72,7 @@ class Store:
 
         A `draft` belongs to a generation that is thrown away if this process dies: no journal, no waiting for the disk.
         """
-        self._db = sqlite3.connect(
-            path, check_same_thread=False, isolation_level=None, timeout=30
-        )
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self._lock = threading.Lock()
         self._db.execute(f"PRAGMA cache_size = {-128_000 if draft else -16_000}")
         if draft:
@@ -108,25 +106,16 @@ class Store:
 
     def counts(self) -> tuple[int, int]:
         """Documents and chunks."""
-        row = self._all(
-            "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)"
-        )[0]
+        row = self._all("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)")[0]
         return int(row[0]), int(row[1])
 
     def skipped(self) -> list[tuple[str, str]]:
         """(key, reason) of what could not be read."""
-        return [
-            (str(key), str(reason))
-            for key, reason in self._all(
-                "SELECT key, reason FROM skipped ORDER BY rowid"
-            )
-        ]
+        return [(str(key), str(reason)) for key, reason in self._all("SELECT key, reason FROM skipped ORDER BY rowid")]
 
     def skipped_in(self, file: str) -> list[tuple[str, str]]:
         """(key, reason) of what could not be read in one file."""
-        rows = self._all(
-            "SELECT key, reason FROM skipped WHERE file = ? ORDER BY rowid", (file,)
-        )
+        rows = self._all("SELECT key, reason FROM skipped WHERE file = ? ORDER BY rowid", (file,))
         return [(str(key), str(reason)) for key, reason in rows]
 
     def document(self, key: str) -> DocumentRow | None:
@@ -162,12 +151,8 @@ class Store:
             "SELECT chunks.id, key, title, heading, start, stop, text, vector FROM chunks "
             "JOIN documents ON documents.id = chunks.document ORDER BY chunks.id"
         )
-        for id_, key, title, heading, start, stop, text, vector in cursor.execute(
-            query
-        ):
-            yield ChunkRow(
-                id_, key, title, heading, start, stop, text[start:stop], vector
-            )
+        for id_, key, title, heading, start, stop, text, vector in cursor.execute(query):
+            yield ChunkRow(id_, key, title, heading, start, stop, text[start:stop], vector)
 
     def sample(self, count: int, length: int) -> list[str]:
         """Beginnings of up to `count` documents spread over the corpus."""
@@ -184,9 +169,7 @@ class Store:
 
     def set_file(self, key: str, stamp: str, settled: bool) -> None:
         """Remember a file's stamp."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (key, stamp, int(settled))
-        )
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (key, stamp, int(settled)))
 
     def forget_file(self, key: str) -> None:
         """Remove a file's stamp and its skipped records (its documents are removed by `remove_documents`)."""
@@ -212,37 +195,22 @@ class Store:
             for key, id_, sha256, title, license_ in rows
         }
 
-    def add(
-        self, documents: Sequence[tuple[str, DocumentRow, Sequence[NewChunk]]]
-    ) -> list[tuple[str, str]]:
+    def add(self, documents: Sequence[tuple[str, DocumentRow, Sequence[NewChunk]]]) -> list[tuple[str, str]]:
         """Store (file, document, its chunks) in bulk; returns (vector key, text) of chunks whose vector is new."""
         with self._lock:
-            (first,) = self._db.execute(
-                "SELECT coalesce(max(id), 0) + 1 FROM documents"
-            ).fetchone()
+            (first,) = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM documents").fetchone()
         self._db.executemany(
             "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (id_, row.key, file, *row[1:])
-                for id_, (file, row, _) in enumerate(documents, first)
-            ],
+            [(id_, row.key, file, *row[1:]) for id_, (file, row, _) in enumerate(documents, first)],
         )
         self._db.executemany(
             "INSERT INTO chunks (document, start, stop, heading, vector) VALUES (?, ?, ?, ?, ?)",
-            [
-                (id_, *chunk[:4])
-                for id_, (_, _, found) in enumerate(documents, first)
-                for chunk in found
-            ],
+            [(id_, *chunk[:4]) for id_, (_, _, found) in enumerate(documents, first) for chunk in found],
         )
-        fresh = {
-            chunk.vector: chunk.text for _, _, found in documents for chunk in found
-        }
+        fresh = {chunk.vector: chunk.text for _, _, found in documents for chunk in found}
         for (key,) in self._in("SELECT key FROM vectors WHERE key", list(fresh)):
             del fresh[str(key)]
-        self._db.executemany(
-            "INSERT INTO vectors VALUES (?)", [(key,) for key in fresh]
-        )
+        self._db.executemany("INSERT INTO vectors VALUES (?)", [(key,) for key in fresh])
         return list(fresh.items())
 
     def remove_documents(self, ids: Iterable[int]) -> None:

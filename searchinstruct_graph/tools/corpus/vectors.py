@@ -28,9 +28,7 @@ class VectorIndex:
         from chromadb.config import Settings
 
         with _opening:
-            self._client: Any = chromadb.PersistentClient(
-                path, settings=Settings(anonymized_telemetry=False)
-            )
+            self._client: Any = chromadb.PersistentClient(path, settings=Settings(anonymized_telemetry=False))
             if create:
                 # ef_search 128 finds what an exhaustive search finds in 99 of 100 top-50 lists.
                 self._collection: Any = self._client.create_collection(
@@ -39,9 +37,7 @@ class VectorIndex:
                     configuration={"hnsw": {"space": "cosine", "ef_search": 128}},
                 )
             else:
-                self._collection = self._client.get_collection(
-                    _NAME, embedding_function=None
-                )
+                self._collection = self._client.get_collection(_NAME, embedding_function=None)
 
     def add(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Store unit vectors (n, d) under new keys."""
@@ -58,15 +54,8 @@ class VectorIndex:
 
     def nearest(self, vector: Vectors, count: int) -> list[tuple[str, float]]:
         """Up to `count` (key, cosine), best first, for one unit vector (d,)."""
-        found = self._collection.query(
-            query_embeddings=[vector], n_results=count, include=["distances"]
-        )
-        return [
-            (key, 1.0 - distance)
-            for key, distance in zip(
-                found["ids"][0], found["distances"][0], strict=True
-            )
-        ]
+        found = self._collection.query(query_embeddings=[vector], n_results=count, include=["distances"])
+        return [(key, 1.0 - distance) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
 
     def close(self) -> None:
         """Release the files."""

@@ -132,7 +132,5 @@ def decode_text(data: bytes, *, declared: str | None = None) -> str | Unreadable
         return damaged
     found = _detected(data[:_SAMPLE])
     if found is None:
-        return Unreadable(
-            "encoding", "neither UTF-8 nor any encoding that could be recognised"
-        )
+        return Unreadable("encoding", "neither UTF-8 nor any encoding that could be recognised")
     return data.decode(found, "replace")

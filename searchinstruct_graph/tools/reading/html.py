@@ -15,9 +15,7 @@ from .result import Reading, Unreadable
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-_CHARSET = re.compile(
-    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]+)", re.IGNORECASE
-)
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]+)", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _NEVER_SHOWN = frozenset(
     [
@@ -56,9 +54,7 @@ _HIDING_STYLE = re.compile(
 )
 _ZERO_SIZE = re.compile(r"(?:^|;)(?:max-)?(?:height|width):0(?:px|em|rem|%)?(?:;|!|$)")
 # Invisible to people, readable to models: zero-width and bidirectional controls, tag characters.
-_INVISIBLE = re.compile(
-    "[\u200b\u2060\u2061-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
-)
+_INVISIBLE = re.compile("[\u200b\u2060\u2061-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _FURNITURE = frozenset(["nav", "header", "footer", "aside", "form"])
 _BLOCKS = frozenset(
     [
@@ -109,9 +105,7 @@ _SHORT = 250
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
-def read_html(
-    data: bytes | str, *, charset: str | None = None, url: str | None = None
-) -> Reading | Unreadable:
+def read_html(data: bytes | str, *, charset: str | None = None, url: str | None = None) -> Reading | Unreadable:
     """The main text of a page and its title.
 
     `charset` is what the transport says, `url` where the page is from (helps to tell its parts apart). Text that
@@ -124,9 +118,7 @@ def read_html(
     tree = _parse(markup)
     if tree is None:
         return Unreadable("empty", "no text on the page")
-    language = tree.get("lang") or tree.get(
-        "{http://www.w3.org/XML/1998/namespace}lang"
-    )
+    language = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang")
     title = _title(tree)
     remove_hidden(tree)
     text = _main_text(tree, url)
@@ -137,11 +129,7 @@ def read_html(
 
 def _decode(data: bytes, charset: str | None) -> str | Unreadable:
     declared = charset
-    if (
-        not declared
-        and not marked_encoding(data)
-        and (found := _CHARSET.search(data[:2048]))
-    ):
+    if not declared and not marked_encoding(data) and (found := _CHARSET.search(data[:2048])):
         # A charset that names UTF-16 in ASCII bytes cannot be true (HTML standard, "determining the encoding").
         declared = found.group(1).decode("ascii")
         declared = "utf-8" if declared.lower().startswith("utf-16") else declared
@@ -158,9 +146,7 @@ def _parse(markup: str) -> HtmlElement | None:
         huge_tree=False,
         no_network=True,
     )
-    clean = (
-        _XML_DECLARATION.sub("", markup).replace("\x00", "").encode("utf-8", "replace")
-    )
+    clean = _XML_DECLARATION.sub("", markup).replace("\x00", "").encode("utf-8", "replace")
     try:
         tree = html.document_fromstring(clean, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError, RecursionError):
@@ -187,18 +173,12 @@ def _first_heading(tree: HtmlElement) -> str:
 
 def _is_hidden(node: HtmlElement) -> bool:
     attributes = node.attrib
-    if (
-        "hidden" in attributes
-        or attributes.get("aria-hidden", "").strip().lower() == "true"
-    ):
+    if "hidden" in attributes or attributes.get("aria-hidden", "").strip().lower() == "true":
         return True
     style = re.sub(r"\s+|/\*.*?\*/", "", attributes.get("style", "")).lower()
     if not style:
         return False
-    return bool(
-        _HIDING_STYLE.search(style)
-        or ("overflow:hidden" in style and _ZERO_SIZE.search(style))
-    )
+    return bool(_HIDING_STYLE.search(style) or ("overflow:hidden" in style and _ZERO_SIZE.search(style)))
 
 
 def remove_hidden(tree: HtmlElement) -> int:
@@ -235,11 +215,7 @@ def _concealed_selectors(tree: HtmlElement) -> set[str]:
         for names, body in _RULE.findall(rules):
             style = re.sub(r"\s+", "", body).lower()
             if _HIDING_STYLE.search(style):
-                concealed.update(
-                    name.strip()
-                    for name in names.split(",")
-                    if _SIMPLE_SELECTOR.match(name.strip())
-                )
+                concealed.update(name.strip() for name in names.split(",") if _SIMPLE_SELECTOR.match(name.strip()))
     return concealed
 
 

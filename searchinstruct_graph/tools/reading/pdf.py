@@ -53,9 +53,7 @@ def read_pdf(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Unreadable(
-            "timeout", f"the PDF took longer than {timeout_seconds:g} s to read"
-        )
+        return Unreadable("timeout", f"the PDF took longer than {timeout_seconds:g} s to read")
     try:
         answer = json.loads(done.stdout)
     except ValueError:
@@ -63,11 +61,7 @@ def read_pdf(
         return Unreadable("timeout" if done.returncode == -24 else "broken", detail)
     if "text" not in answer:
         return Unreadable(cast(Reason, answer["reason"]), str(answer["detail"]))
-    text = (
-        _CONTROL.sub("", str(answer["text"])).encode("utf-8", "replace").decode("utf-8")
-    )
+    text = _CONTROL.sub("", str(answer["text"])).encode("utf-8", "replace").decode("utf-8")
     missed = int(answer["pages"]) - int(answer["read"])
     note = f"{missed} of {answer['pages']} pages not read" if missed else ""
-    return Reading(
-        _BROKEN_WORD.sub("", text), " ".join(str(answer["title"]).split()), note=note
-    )
+    return Reading(_BROKEN_WORD.sub("", text), " ".join(str(answer["title"]).split()), note=note)

@@ -93,9 +93,7 @@ def main() -> None:
     memory_bytes, cpu_seconds, max_pages = map(int, sys.argv[1:4])
     limit(memory_bytes, cpu_seconds)
     out = sys.stdout.buffer
-    sys.stdout = (
-        sys.stderr
-    )  # whatever a library prints must not get between parent and answer
+    sys.stdout = sys.stderr  # whatever a library prints must not get between parent and answer
     try:
         answer = read(sys.stdin.buffer.read(), max_pages)
     except MemoryError:

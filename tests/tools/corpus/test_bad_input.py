@@ -103,21 +103,14 @@ def test_a_million_bad_lines_are_one_mistake(docs: Path) -> None:
 
 
 def test_torn_gzip_keeps_what_came_before(docs: Path) -> None:
-    packed = gzip.compress(
-        b"".join(
-            json.dumps({"text": os.urandom(64).hex()}).encode() + b"\n"
-            for _ in range(4_000)
-        )
-    )
+    packed = gzip.compress(b"".join(json.dumps({"text": os.urandom(64).hex()}).encode() + b"\n" for _ in range(4_000)))
     (docs / "torn.jsonl.gz").write_bytes(packed[: len(packed) // 2])
     corpus = open_(docs)
     assert corpus.report[0].documents > 100
     assert "broken gzip" in corpus.report[0].skipped[-1][1]
 
 
-def test_a_file_over_the_limit_names_the_limit_and_the_way_round(
-    docs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_over_the_limit_names_the_limit_and_the_way_round(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (docs / "big.txt").open("wb") as handle:
         handle.truncate(200_000_000)
     message = refused(docs / "big.txt")

@@ -43,9 +43,7 @@ def test_chunks_hold_every_visible_character_in_order_and_stay_short(
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.text("abcdefgé", min_size=1, max_size=12), min_size=300, max_size=900)
-)
+@given(st.lists(st.text("abcdefgé", min_size=1, max_size=12), min_size=300, max_size=900))
 def test_cuts_never_fall_inside_a_word(words: list[str]) -> None:
     text = " ".join(words)
     found = [text[chunk.start : chunk.end] for chunk in chunks(text)]
@@ -67,9 +65,7 @@ def test_headings_give_the_path_and_code_fences_hide_theirs() -> None:
 
 
 def test_underlined_headings_take_levels_in_order_of_appearance() -> None:
-    found = headings(
-        "*****\nTitle\n*****\n\nText\n\nPart\n====\n\nMore\n\nSection\n-------\n\nx\n\nNext\n====\n"
-    )
+    found = headings("*****\nTitle\n*****\n\nText\n\nPart\n====\n\nMore\n\nSection\n-------\n\nx\n\nNext\n====\n")
     assert [(heading.text, heading.level) for heading in found] == [
         ("Title", 1),
         ("Part", 2),

@@ -12,9 +12,7 @@ from searchinstruct_graph.tools.corpus import Corpus, IndexProgress
 pytestmark = pytest.mark.timeout(60)
 
 WHALES = "# Whales\n\nThe blue whale is the largest animal that has ever lived. It feeds on krill in cold seas."
-BRIDGES = (
-    "# Bridges\n\nThe suspension bridge at Widnes carries trains over the river Mersey."
-)
+BRIDGES = "# Bridges\n\nThe suspension bridge at Widnes carries trains over the river Mersey."
 
 
 def open_(*sources: object, **options: str) -> Corpus:
@@ -46,9 +44,7 @@ def test_only_what_changed_is_done_again(docs: Path) -> None:
     assert counts(corpus) == (1, 1, 1, 0)
     assert corpus.report[0].embedded == 2
     assert first(corpus, "ferry at Runcorn") == f"{docs}/bridges.md"
-    assert f"{docs}/whales.md" not in {
-        hit.uri for hit in asyncio.run(corpus.search("largest animal"))
-    }
+    assert f"{docs}/whales.md" not in {hit.uri for hit in asyncio.run(corpus.search("largest animal"))}
     with pytest.raises(KeyError):
         asyncio.run(corpus.read(f"{docs}/whales.md"))
 
@@ -100,9 +96,7 @@ def test_an_edit_of_equal_length_and_time_is_seen(docs: Path) -> None:
         ),
     ],
 )
-def test_every_script_is_found_by_a_query_in_its_language(
-    docs: Path, text: str, query: str
-) -> None:
+def test_every_script_is_found_by_a_query_in_its_language(docs: Path, text: str, query: str) -> None:
     fillers = [
         "黄河流经九个省区。",
         "تقع القاهرة في مصر.",
@@ -178,18 +172,15 @@ def test_any_query_is_answered_and_a_blank_one_refused(docs: Path) -> None:
 
 def test_an_instruction_steers_the_vector_half(docs: Path) -> None:
     for number in range(20):
-        (docs / f"{number}.txt").write_text(
-            f"Note {number} about nothing in particular, number {number}."
-        )
+        (docs / f"{number}.txt").write_text(f"Note {number} about nothing in particular, number {number}.")
     (docs / "x.txt").write_text("Feline pets purr.")
     corpus = open_(docs)
-    hits = asyncio.run(
-        corpus.search("note", 10, instruction="pets such as cats and kittens")
-    )
-    assert f"{docs}/x.txt" in {hit.uri for hit in hits}
-    assert f"{docs}/x.txt" not in {
-        hit.uri for hit in asyncio.run(corpus.search("note", 10))
-    }
+
+    def place(instruction: str) -> int:
+        hits = asyncio.run(corpus.search("note", 21, instruction=instruction))
+        return [hit.uri for hit in hits].index(f"{docs}/x.txt")
+
+    assert place("pets such as cats and kittens") < place("") - 3
 
 
 def test_progress_is_told(docs: Path) -> None:
@@ -197,3 +188,16 @@ def test_progress_is_told(docs: Path) -> None:
     told: list[IndexProgress] = []
     asyncio.run(Corpus.open([str(docs)], on_progress=told.append))
     assert told[-1] == IndexProgress(str(docs), "done", 1, 1)
+
+
+def test_nothing_blocks_the_event_loop(docs: Path) -> None:
+    blockbuster = pytest.importorskip("blockbuster")
+    (docs / "whales.md").write_text(WHALES)
+
+    async def use() -> None:
+        with blockbuster.blockbuster_ctx():
+            corpus = await Corpus.open([str(docs)])
+            (hit,) = await corpus.search("krill")
+            await corpus.read(hit.uri)
+
+    asyncio.run(use())

@@ -47,16 +47,12 @@ print(corpus.report[0].documents)
 
 def child(docs: Path, point: str = "") -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CHILD, str(docs), *([point] if point else [])]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def fill(docs: Path, word: str, count: int) -> None:
     for number in range(count):
-        (docs / f"{number}.txt").write_text(
-            f"The {word} of harbour {number} is painted every spring."
-        )
+        (docs / f"{number}.txt").write_text(f"The {word} of harbour {number} is painted every spring.")
 
 
 def current_answers(home: Path, word: str) -> None:
@@ -140,11 +136,7 @@ def test_a_writer_waits_for_the_one_before_and_says_so(docs: Path, home: Path) -
 
     async def wait() -> Corpus:
         with FileLock(place / "LOCK"):
-            opening = asyncio.create_task(
-                Corpus.open(
-                    [str(docs)], on_progress=lambda step: told.append(step.phase)
-                )
-            )
+            opening = asyncio.create_task(Corpus.open([str(docs)], on_progress=lambda step: told.append(step.phase)))
             while "waiting" not in told:
                 await asyncio.sleep(0.05)
             assert not opening.done()

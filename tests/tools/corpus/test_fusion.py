@@ -16,9 +16,7 @@ def test_one_ranking_keeps_its_order(items: list[int], weight: float) -> None:
 
 
 def test_the_first_hit_of_the_weaker_half_stays_among_ten() -> None:
-    scores = fuse(
-        [[(f"w{n}", 1.0) for n in range(50)], [(f"v{n}", 0.2) for n in range(50)]]
-    )
+    scores = fuse([[(f"w{n}", 1.0) for n in range(50)], [(f"v{n}", 0.2) for n in range(50)]])
     ranked = sorted(scores, key=lambda item: -scores[item])
     assert "v0" in ranked[:20]
     assert ranked[0] == "w0"
