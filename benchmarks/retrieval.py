@@ -15,10 +15,7 @@ from typing import Any
 
 from searchinstruct_graph.tools.corpus import Corpus
 
-if __package__:
-    from .datasets import SEARCH_SETS, SearchSet
-else:
-    from datasets import SEARCH_SETS, SearchSet
+from benchmarks.datasets import SEARCH_SETS, SearchSet
 
 TARGETS = {
     "xquad en": 0.995,

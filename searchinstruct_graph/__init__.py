@@ -1,0 +1,60 @@
+"""SearchInstruct Graph: answers and training data whose every statement is traced to a verified quote.
+
+    from searchinstruct_graph import ResearchContext, research_graph
+
+    result = await research_graph.ainvoke({"question": "..."}, context=ResearchContext(corpus=["docs/"]))
+
+Names are imported when first used, so that `import searchinstruct_graph` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from searchinstruct_graph.agents.context import ResearchContext
+    from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
+    from searchinstruct_graph.graphs.research import build_graph as build_research_graph
+    from searchinstruct_graph.graphs.research import graph as research_graph
+    from searchinstruct_graph.tools.corpus import Corpus
+
+    __version__: str
+
+__all__ = [
+    "Corpus",
+    "ProviderError",
+    "ResearchContext",
+    "SearchInstructError",
+    "UsageError",
+    "__version__",
+    "build_research_graph",
+    "research_graph",
+]
+
+_HOMES = {
+    "Corpus": ("tools.corpus", "Corpus"),
+    "ProviderError": ("errors", "ProviderError"),
+    "ResearchContext": ("agents.context", "ResearchContext"),
+    "SearchInstructError": ("errors", "SearchInstructError"),
+    "UsageError": ("errors", "UsageError"),
+    "build_research_graph": ("graphs.research", "build_graph"),
+    "research_graph": ("graphs.research", "graph"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("searchinstruct-graph")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(import_module(f"{__name__}.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
-
-from langgraph.runtime import Runtime
+from typing import TYPE_CHECKING, Any, Literal
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.limits import Allowance
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
 
 Role = Literal["planner", "searcher", "writer", "critic"]
 

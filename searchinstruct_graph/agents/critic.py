@@ -263,8 +263,8 @@ def decide(
 def retargeted(plan: Plan, numbers: Sequence[int], missing: Sequence[str]) -> Plan:
     """The plan with the named sub-questions (from 1) reopened to search for what the critic misses."""
     queries = [" ".join(point.split())[:300] for point in missing if point.strip()][:3]
-    parts = [
+    parts: list[SubQuestion] = [
         {**part, "queries": queries or part["queries"], "status": "open"} if number in numbers else part
         for number, part in enumerate(plan["sub_questions"], 1)
     ]
-    return Plan(restatement=plan["restatement"], sub_questions=[SubQuestion(**part) for part in parts])
+    return Plan(restatement=plan["restatement"], sub_questions=parts)

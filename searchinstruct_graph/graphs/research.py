@@ -206,13 +206,13 @@ def to_samples(state: ResearchState, runtime: Runtime[ResearchContext]) -> list[
     ]
 
 
-async def reanswer(task: SampleTask, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
+async def reanswer(state: SampleTask, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Answer again without seeing the draft; code compares the two."""
     sample, usage = await critic.reanswer(
-        task["question"], task["draft_text"], task["shown"], task["number"], settings(runtime), task["allowance"]
+        state["question"], state["draft_text"], state["shown"], state["number"], settings(runtime), state["allowance"]
     )
     said = sample["failure"] or ("agrees" if sample["agrees"] else "differs" if sample["answer"] else "finds no answer")
-    runtime.stream_writer(progress("reanswer", f"re-answer {task['number']}: {said}", sample=task["number"], agrees=sample["agrees"]))
+    runtime.stream_writer(progress("reanswer", f"re-answer {state['number']}: {said}", sample=state["number"], agrees=sample["agrees"]))
     return {"samples": [sample], "sample_usage": [usage]}
 
 

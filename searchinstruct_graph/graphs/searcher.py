@@ -73,9 +73,9 @@ def fan_out(state: SearcherState) -> list[Send] | Literal["assess"]:
     ]
 
 
-async def read(task: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
+async def read(state: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Read one page in quarantine: verbatim quotes come out, nothing else."""
-    context, chosen = settings(runtime), task["page"]
+    context, chosen = settings(runtime), state["page"]
     corpus = await open_corpus(context)
     try:
         page = await corpus.read(chosen["uri"])
@@ -83,10 +83,10 @@ async def read(task: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, A
         gone = Reading(uri=chosen["uri"], status="failed", detail="vanished from the corpus", quotes=0, dropped=0)
         return {"readings": [gone], "problems": [f"{chosen['uri']}: vanished from the corpus"]}
     windows = windows_of(page.text, [(start, end) for start, end in chosen["hits"]], context.page_chars)
-    report = await read_page(page, windows, task["sub_question"], task["number"], context, task["allowance"])
+    report = await read_page(page, windows, state["sub_question"], state["number"], context, state["allowance"])
     reading = report.reading
     runtime.stream_writer(
-        progress("read", f"read: {page.title or page.uri} ({len(report.quotes)} quotes)", sub_question=task["number"], **reading)
+        progress("read", f"read: {page.title or page.uri} ({len(report.quotes)} quotes)", sub_question=state["number"], **reading)
     )
     failed = [f"{page.uri}: {reading['detail']}"] if reading["status"] == "failed" else []
     return {

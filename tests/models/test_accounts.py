@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,11 +39,13 @@ def test_parallel_work_takes_as_long_as_its_longest_part(parts: list[Usage]) -> 
     assert joined["model_calls"] == len(parts)
 
 
+COUNTS: tuple[Literal["model_calls", "tokens", "searches", "pages"], ...] = ("model_calls", "tokens", "searches", "pages")
+
+
 @given(allowances, st.integers(1, 7))
 def test_shares_never_overdraw(whole: Allowance, branches: int) -> None:
     part = share(whole, branches)
-    for name in ("model_calls", "tokens", "searches", "pages"):
-        assert part[name] * branches <= whole[name]  # type: ignore[literal-required]
+    assert all(part[name] * branches <= whole[name] for name in COUNTS)
     if whole["cost_usd"] is not None:
         assert part["cost_usd"] is not None
         assert math.isclose(part["cost_usd"] * branches, whole["cost_usd"])
@@ -51,14 +54,19 @@ def test_shares_never_overdraw(whole: Allowance, branches: int) -> None:
 @given(allowances, calls)
 def test_what_remains_is_never_negative_nor_more_than_there_was(whole: Allowance, used: Usage) -> None:
     left = remaining(whole, used)
-    for name, value in left.items():
-        assert value is None or 0 <= value <= whole[name]  # type: ignore[literal-required, operator]
+    assert all(0 <= left[name] <= whole[name] for name in COUNTS)
+    assert 0 <= left["seconds"] <= whole["seconds"]
+    if whole["cost_usd"] is not None:
+        assert left["cost_usd"] is not None
+        assert 0 <= left["cost_usd"] <= whole["cost_usd"]
 
 
 @given(allowances)
 def test_the_named_limit_is_the_spent_one(left: Allowance) -> None:
+    gone = {str(name) for name in COUNTS if left[name] <= 0}
+    gone |= {"seconds"} if left["seconds"] <= 0 else set()
+    gone |= {"cost_usd"} if left["cost_usd"] is not None and left["cost_usd"] <= 0 else set()
     name = spent(left)
-    gone = [key for key, value in left.items() if value is not None and value <= 0]  # type: ignore[operator]
     assert (name in gone) if gone else name is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel, ConfigDict
@@ -93,6 +93,7 @@ async def test_a_cut_off_reply_is_never_accepted_and_gets_more_room_once(scripte
     assert failure.kind == "truncated"
     asked = [request.body.get("max_completion_tokens") or request.body.get("max_tokens") for request in llm.requests]
     assert asked[0] is None
+    assert asked[1] is not None
     assert asked[1] >= 16_000
     assert failure.usage["input_tokens"] == 20
 
@@ -189,7 +190,7 @@ async def test_a_setting_that_the_server_refuses_is_left_out(scripted_llm: Start
 @pytest.mark.parametrize(("name", "value"), [("model_calls", 0), ("tokens", 0), ("seconds", 0.0)])
 async def test_nothing_left_means_no_call(scripted_llm: Start, name: str, value: float) -> None:
     llm = scripted_llm({"Fact": GOOD})
-    failure = await ask({**AMPLE, name: value})  # type: ignore[typeddict-item]
+    failure = await ask(cast(Allowance, {**AMPLE, name: value}))
     assert isinstance(failure, Failure)
     assert failure.kind == "budget"
     assert name in failure.detail

@@ -60,7 +60,7 @@ class OfflineChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         text = _stopped(self._reply(messages, kwargs), stop)
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(text, **_METADATA))])
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text, **_METADATA))])
 
     def _stream(
         self,
@@ -72,7 +72,7 @@ class OfflineChatModel(BaseChatModel):
         pieces = _stopped(self._reply(messages, kwargs), stop).split(" ")
         for at, piece in enumerate(pieces):
             last = at == len(pieces) - 1
-            chunk = AIMessageChunk(piece if last else piece + " ", **(_METADATA if last else {}))
+            chunk = AIMessageChunk(content=piece if last else piece + " ", **(_METADATA if last else {}))
             if last:
                 chunk.chunk_position = "last"
             generation = ChatGenerationChunk(message=chunk)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ WHALES = "# Whales\n\nThe blue whale is the largest animal that has ever lived. 
 BRIDGES = "# Bridges\n\nThe suspension bridge at Widnes carries trains over the river Mersey."
 
 
-def open_(*sources: object, **options: str) -> Corpus:
+def open_(*sources: object, **options: Any) -> Corpus:
     return asyncio.run(Corpus.open([str(source) for source in sources], **options))
 
 

@@ -1,0 +1,215 @@
+"""`searchinstruct ask`: one question, one checked answer, a thread that can be resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from typing import Annotated, Any, cast, get_type_hints
+
+import typer
+
+from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.cli.display import Narrator, as_json, show_result
+from searchinstruct_graph.cli.threads import Threads, checked_thread, new_thread, open_threads
+from searchinstruct_graph.errors import ProviderError, UsageError
+
+INTERRUPTED = 130
+ROLES = ("planner", "searcher", "writer", "critic")
+
+
+def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
+    """A command-line option for a field of ResearchContext: same name, same words, absent unless given."""
+    if setting.name == "corpus":
+        return inspect.Parameter(
+            "corpus", inspect.Parameter.KEYWORD_ONLY, default=None,
+            annotation=Annotated[list[str] | None, typer.Option("--corpus", metavar="URI", help=f"{setting.metadata['description']} May be repeated.")],
+        )  # fmt: skip
+    base = next((each for each in getattr(kind, "__args__", (kind,)) if each is not type(None)), kind)
+    default = setting.default
+    shown = "" if default in (None, "", MISSING, False) else f" Default: {default}."
+    option = typer.Option(f"--{setting.name.replace('_', '-')}", help=setting.metadata["description"] + shown, show_default=False)
+    return inspect.Parameter(setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[base | None, option])
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` one option a field of ResearchContext; it receives those that were given as `**settings`."""
+    hints = get_type_hints(ResearchContext)
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    parameters = [*own, *(_option(setting, hints[setting.name]) for setting in fields(ResearchContext))]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+@with_settings
+def ask(
+    question: Annotated[str | None, typer.Argument(help="What to find out; may be left out to resume a --thread.", show_default=False)] = None,
+    thread: Annotated[str | None, typer.Option("--thread", metavar="ID", help="Name the thread, or resume it.", show_default=False)] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    **settings: Any,
+) -> None:
+    """Answer QUESTION from the corpus, every statement cited with verbatim quotes and checked by the critic."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    code = asyncio.run(_until_interrupted(_Run(question, thread, json_, given)))
+    if code:
+        sys.stdout.flush()
+        # Threads that index or embed cannot be cancelled; the checkpoint and the index are safe without them.
+        os._exit(code) if code == INTERRUPTED else sys.exit(code)
+
+
+async def _until_interrupted(run: _Run) -> int:
+    """The run's exit code; SIGINT and SIGTERM end it in a resumable state."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(run.go())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        run.narrator.pause()
+        how = f"; resume with: searchinstruct ask --thread {run.thread}" if run.resumable else ""
+        print(f"interrupted{how}", file=sys.stderr, flush=True)  # noqa: T201
+        return INTERRUPTED
+    except ProviderError as error:
+        run.narrator.pause()
+        raise ProviderError(f"{error}; when that is mended, resume with: searchinstruct ask --thread {run.thread}") from error
+
+
+class _Run:
+    """One invocation of `ask`."""
+
+    def __init__(self, question: str | None, thread: str | None, json_: bool, given: dict[str, Any]) -> None:
+        self.question = question
+        self.thread = checked_thread(thread) if thread else new_thread()
+        self.named = thread is not None
+        self.json = json_
+        self.given = given
+        self.resumable = False
+        self.narrator = Narrator(quiet=json_)
+
+    async def go(self) -> int:
+        from searchinstruct_graph.graphs.research import build_graph, checked_question
+
+        if self.question is not None:
+            self.question = checked_question(self.question)
+        elif not self.named:
+            raise UsageError('no question was given; ask something, such as: searchinstruct ask "What does the with statement do?"')
+        async with open_threads() as threads:
+            context = await self._context(threads)
+            graph = build_graph(threads.saver)
+            config: Any = {"configurable": {"thread_id": self.thread}}
+            state = await graph.aget_state(config)
+            work = self._work(state)
+            if work is not _DONE:
+                await threads.remember(self.thread, context)
+                self.resumable = True
+                with self.narrator as narrator:
+                    narrator.say(f"thread {self.thread}")
+                    await self._index(context)
+                    while True:
+                        await self._drive(graph, work, config, context)
+                        state = await graph.aget_state(config)
+                        if not state.interrupts:
+                            break
+                        reviewed = self._review(state.interrupts[0].value)
+                        if reviewed is None:
+                            return INTERRUPTED
+                        work = reviewed
+            self._show(state.values, context)
+        return 0
+
+    async def _context(self, threads: Threads) -> ResearchContext:
+        """The settings: the thread's own when it is resumed, changed by what was given now."""
+        from dataclasses import replace
+
+        from searchinstruct_graph.models.chat import check_model, resolve_model
+        from searchinstruct_graph.models.prices import require_price
+
+        stored = await threads.settings(self.thread) if self.named else None
+        if stored is None and self.question is None:
+            raise UsageError(f"there is no thread {self.thread}; give a question to start it")
+        context = replace(stored, **self.given) if stored else ResearchContext(**self.given)
+        # A thread keeps its model although the environment may name another one by now.
+        context = replace(context, model=resolve_model(context.model))
+        for name in {resolve_model(context.model_for(role)) for role in ROLES}:  # type: ignore[arg-type]
+            check_model(name)
+            if context.max_cost is not None:
+                require_price(name)
+        return context
+
+    def _work(self, state: Any) -> Any:
+        """What to give the graph: a new question, None to go on, an accepted plan, or `_DONE`."""
+        from langgraph.types import Command
+
+        asked = state.values.get("question") if state.values else None
+        unfinished = bool(state.next)
+        if self.question is None:
+            if not state.values and not unfinished:
+                raise UsageError(f"thread {self.thread} holds nothing to resume; give a question")
+            if state.interrupts:
+                return Command(resume=True) if not sys.stdin.isatty() else self._review(state.interrupts[0].value) or _DONE
+            return None if unfinished else _DONE
+        if unfinished and asked == self.question:
+            return Command(resume=True) if state.interrupts else None
+        if unfinished:
+            raise UsageError(f"thread {self.thread} is still busy with another question: {asked!r}; leave the question out to resume it, or use another --thread")
+        return {"question": self.question}
+
+    async def _index(self, context: ResearchContext) -> None:
+        from searchinstruct_graph.agents.searcher import open_corpus
+
+        self.narrator.doing("opening the corpus")
+        corpus = await open_corpus(context)
+        for report in corpus.report:
+            if report.added or report.changed or report.removed:
+                self.narrator.say(f"indexed {report.source}: {report.documents} documents, {report.chunks} chunks")
+            if report.skipped:
+                uri, reason = report.skipped[0]
+                self.narrator.say(f"skipped {len(report.skipped)} in {report.source}, the first: {uri} ({reason})")
+
+    async def _drive(self, graph: Any, work: Any, config: Any, context: ResearchContext) -> None:
+        self.narrator.doing("planning")
+        stream = graph.astream(work, config, context=context, stream_mode="custom", subgraphs=True, durability="sync")
+        async for _, event in stream:
+            self.narrator.event(event)
+
+    def _review(self, asked: dict[str, Any]) -> Any:
+        """Show the plan. On a terminal a person accepts, edits or leaves it; elsewhere it is printed to be resumed."""
+        from langgraph.types import Command
+
+        self.narrator.pause()
+        plan = {"sub_questions": [{key: part[key] for key in ("text", "queries", "requires")} for part in asked["plan"]["sub_questions"]]}
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            print(as_json({"thread": self.thread, **plan}))  # noqa: T201
+            print(f"the plan waits for review; accept it with: searchinstruct ask --thread {self.thread}", file=sys.stderr)  # noqa: T201
+            return None
+        typer.echo(as_json(plan), err=True)
+        answer = typer.prompt("accept this plan, edit it, or quit [a/e/q]", default="a", err=True).strip().lower()[:1]
+        if answer == "q":
+            typer.echo(f"resume with: searchinstruct ask --thread {self.thread}", err=True)
+            return None
+        if answer == "e":
+            edited = typer.edit(as_json(plan), extension=".json")
+            try:
+                return Command(resume=json.loads(edited) if edited else True)
+            except ValueError as error:
+                raise UsageError(f"the edited plan is not JSON ({error}); resume with: searchinstruct ask --thread {self.thread}") from error
+        return Command(resume=True)
+
+    def _show(self, values: dict[str, Any], context: ResearchContext) -> None:
+        from searchinstruct_graph.graphs.state import ResearchOutput
+        from searchinstruct_graph.models.chat import resolve_model
+
+        result = cast(ResearchOutput, {name: values[name] for name in ResearchOutput.__annotations__})
+        if self.json:
+            print(as_json(result))  # noqa: T201
+        else:
+            show_result(result, [resolve_model(context.model_for(role)) for role in ROLES])  # type: ignore[arg-type]
+
+
+_DONE: Any = object()

@@ -1,0 +1,139 @@
+"""What a person sees: progress on standard error, the answer on standard output.
+
+Titles, quotes and answers are written by strangers: control characters are taken out, and Rich never reads their markup.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+    from searchinstruct_graph.agents.progress import Progress
+    from searchinstruct_graph.graphs.state import ResearchOutput
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\x1b\[[0-?]*[ -/]*[@-~]")
+_QUOTE_SHOWN = 240
+
+
+def plain(text: str) -> str:
+    """`text` without control characters, escape sequences and bidi overrides; lone surrogates become `?`."""
+    cleaned = _CONTROL.sub("", text.replace("\x1b", "\x1b"))
+    kept = "".join(letter for letter in cleaned if unicodedata.category(letter) != "Cs")
+    return kept.encode("utf-8", "replace").decode("utf-8")
+
+
+def as_json(value: Any) -> str:
+    """One JSON document; text that UTF-8 cannot carry is replaced, numbers that JSON does not know are refused."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode("utf-8", "replace").decode("utf-8")
+
+
+def console(*, error: bool = False) -> Console:
+    """Standard output, or standard error; without colours when piped or when NO_COLOR is set."""
+    from rich.console import Console
+
+    return Console(stderr=error, highlight=False, soft_wrap=False, emoji=False, markup=False)
+
+
+class Narrator:
+    """Tells the run's progress: a live line and finished steps on a terminal, plain lines elsewhere.
+
+    `quiet` says nothing unless a person is watching (used with --json).
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = console(error=True)
+        self._quiet = quiet and not self._console.is_terminal
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._status = self._console.status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.pause()
+
+    def pause(self) -> None:
+        """Take the live line away, for good or for a question to the person."""
+        if self._status:
+            self._status.stop()
+            self._status = None
+
+    def say(self, line: str) -> None:
+        """One line that stays."""
+        if not self._quiet:
+            self._console.print(plain(line), style="dim" if self._status else None, soft_wrap=True)
+
+    def doing(self, line: str) -> None:
+        """What is going on right now; kept only on a terminal."""
+        if self._status:
+            from rich.text import Text
+
+            self._status.update(Text(plain(line)))
+
+    def event(self, event: Progress) -> None:
+        """One step of the graph."""
+        step, data = event["step"], event["data"]
+        self.say(f"{_MARKS.get(step, '·')} {event['message']}")
+        if step == "plan":
+            for number, text in enumerate(data["sub_questions"], 1):
+                self.say(f"    {number}. {text}")
+        self.doing(_NEXT.get(step, "working"))
+
+
+_MARKS = {"plan": "◇", "search": "→", "read": "·", "assess": "?", "write": "✎", "critique": "✓", "reanswer": "≈", "verdict": "=", "result": "■"}
+_NEXT = {
+    "plan": "searching",
+    "search": "reading",
+    "read": "reading",
+    "assess": "searching or writing",
+    "write": "checking the draft against its quotes",
+    "critique": "drawing independent re-answers",
+    "reanswer": "drawing independent re-answers",
+    "verdict": "acting on the verdict",
+}
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(plain(text).split())
+    return line if len(line) <= _QUOTE_SHOWN else line[: _QUOTE_SHOWN - 1].rsplit(" ", 1)[0] + " …"
+
+
+def show_result(result: ResearchOutput, models: Sequence[str]) -> None:
+    """The answer for a person: text, sources with their quotes, and how it was checked."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = console()
+    out.print(Text(plain(result["answer"])))
+    for source in result["sources"]:
+        out.print()
+        out.print(Text.assemble((f"[{source['id']}] ", "bold"), (plain(source["title"]) or "untitled", "bold"), "  ", (plain(source["uri"]), "cyan")))
+        for quote in source["quotes"]:
+            out.print(Padding(Text(f"“{_shortened(quote['text'])}”  ({quote['start']}-{quote['end']})", style="italic"), (0, 0, 0, 4)))
+    critique, usage = result["critique"], result["usage"]
+    agreed = "no re-answers" if critique["agreement"] is None else f"{critique['agreement']:.0%} of {critique['samples']} re-answers agree"
+    cost = "cost unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
+    out.print()
+    out.print(
+        Text(
+            f"{result['status']} ({result['stop_reason']}), confidence {result['confidence']:.2f}, {agreed}; "
+            f"{usage['searches']} searches, {usage['pages']} pages, {usage['model_calls']} model calls, {usage['seconds']:.1f} s, {cost}",
+            style="green" if result["status"] == "answered" else "yellow",
+        )
+    )
+    for problem in critique["problems"][:5]:
+        out.print(Text(f"  note: {_shortened(problem)}", style="dim"))
+    if "offline" in models:
+        out.print(Text("  The offline model is extractive: its sentences are copied from the sources.", style="dim"))
+    sys.stdout.flush()

@@ -1,0 +1,72 @@
+"""The program `searchinstruct`: its commands, its exit codes, its one-line errors.
+
+Exit codes: 0 done (an honest abstention is an answer), 1 failed, 2 wrong usage, 130 interrupted and resumable.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from searchinstruct_graph.cli import ask, index, search
+from searchinstruct_graph.cli.display import plain
+from searchinstruct_graph.errors import SearchInstructError, UsageError
+
+DEBUG_VARIABLE = "SEARCHINSTRUCT_DEBUG"
+
+app = typer.Typer(
+    name="searchinstruct",
+    help="Answers and training data whose every statement is traced to a verified quote.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from searchinstruct_graph import __version__
+
+        typer.echo(f"searchinstruct {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Answers and training data whose every statement is traced to a verified quote."""
+
+
+app.command("ask")(ask.ask)
+app.command("index")(index.index)
+app.command("search")(search.search)
+
+
+def main() -> None:
+    """Run the program; every foreseeable fault is one line on standard error."""
+    # Checkpoints are read back in strict mode, which LangGraph decides when it is imported.
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+    try:
+        app()
+    except SearchInstructError as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        _fail(str(error), 2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:
+        # The reader of our output has gone; python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where)", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {plain(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)

@@ -1,0 +1,91 @@
+"""Threads of `ask`: one SQLite file with LangGraph's checkpoints and each thread's settings, so that a bare
+`--thread ID` resumes with the same corpus and model after Ctrl-C or a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.errors import UsageError
+
+if TYPE_CHECKING:
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+HOME_VARIABLE = "SEARCHINSTRUCT_HOME"
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def checked_thread(thread: str) -> str:
+    """The thread's id. Raises UsageError for anything but letters, digits, dot, underscore and hyphen, at most 64."""
+    if not _ID.fullmatch(thread):
+        raise UsageError(f"thread {thread[:80]!r} is not an id; use letters, digits, '.', '_' and '-', at most 64")
+    return thread
+
+
+def new_thread() -> str:
+    """A fresh id, short enough to type."""
+    return secrets.token_hex(4)
+
+
+def threads_file() -> Path:
+    """Where threads are kept: SEARCHINSTRUCT_HOME, else the user's data folder."""
+    import platformdirs
+
+    home = os.environ.get(HOME_VARIABLE) or platformdirs.user_data_dir("searchinstruct")
+    return Path(home).expanduser() / "threads.sqlite"
+
+
+class Threads:
+    """Checkpoints and settings, open."""
+
+    def __init__(self, saver: AsyncSqliteSaver, connection: aiosqlite.Connection) -> None:
+        self.saver = saver
+        self._connection = connection
+
+    async def remember(self, thread: str, context: ResearchContext) -> None:
+        """Keep the settings that a thread runs with."""
+        await self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (thread, json.dumps(asdict(context))))
+        await self._connection.commit()
+
+    async def settings(self, thread: str) -> ResearchContext | None:
+        """The settings that a thread ran with; None for an unknown thread."""
+        async with self._connection.execute("SELECT context FROM settings WHERE thread = ?", (thread,)) as rows:
+            row = await rows.fetchone()
+        if row is None:
+            return None
+        known = {field.name for field in fields(ResearchContext)}
+        stored: dict[str, Any] = json.loads(row[0])
+        return ResearchContext(**{name: value for name, value in stored.items() if name in known})
+
+
+@asynccontextmanager
+async def open_threads() -> AsyncIterator[Threads]:
+    """Open the file, made readable for its owner alone. Raises UsageError when it cannot be."""
+    import aiosqlite
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    path = threads_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise UsageError(f"threads cannot be kept in {path}: {error.strerror or error}; set {HOME_VARIABLE} to a folder you can write") from error
+    async with aiosqlite.connect(path) as connection:
+        try:
+            await connection.execute("PRAGMA busy_timeout = 5000")
+            await connection.execute("CREATE TABLE IF NOT EXISTS settings (thread TEXT PRIMARY KEY, context TEXT NOT NULL)")
+            await connection.commit()
+        except aiosqlite.DatabaseError as error:
+            raise UsageError(f"{path} is damaged ({error}); move it away to start anew") from error
+        # Strict even if LangGraph was imported before the program could ask for it.
+        yield Threads(AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None)), connection)
