@@ -34,8 +34,8 @@ class AnswerSet:
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a JSONL file, gzipped or not."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as stream:
+    open_text = gzip.open if path.suffix == ".gz" else open
+    with open_text(path, "rt", encoding="utf-8") as stream:
         for line in stream:
             yield json.loads(line)
 
@@ -48,7 +48,8 @@ def multihop(data: Path) -> AnswerSet:
     """Multi-hop questions over Wikipedia paragraphs."""
     folder = data / "multihop"
     questions = [
-        Question(row["id"], row["question"], [row["answer"]], row["gold_ids"]) for row in lines(folder / "questions.jsonl")
+        Question(row["id"], row["question"], [row["answer"]], row["gold_ids"])
+        for row in lines(folder / "questions.jsonl")
     ]
     return AnswerSet("multihop", _records(lines(folder / "corpus.jsonl.gz")), questions)
 
@@ -57,7 +58,8 @@ def msmarco(data: Path) -> AnswerSet:
     """Web questions with one gold passage each."""
     folder = data / "msmarco"
     questions = [
-        Question(row["id"], row["question"], row["answers"], [row["gold_id"]]) for row in lines(folder / "questions.jsonl.gz")
+        Question(row["id"], row["question"], row["answers"], [row["gold_id"]])
+        for row in lines(folder / "questions.jsonl.gz")
     ]
     return AnswerSet("msmarco", _records(lines(folder / "corpus.jsonl.gz")), questions)
 
@@ -110,4 +112,6 @@ def without_gold(full: AnswerSet, count: int, seed: int) -> tuple[AnswerSet, Ans
     removed = {name for question in chosen for name in question.gold}
     rest = [document for document in full.documents if document["id"] not in removed]
     silent = [Question(q.id, q.text, [], [], answerable=False) for q in chosen]
-    return AnswerSet(f"{full.name} with gold", full.documents, chosen), AnswerSet(f"{full.name} without gold", rest, silent)
+    return AnswerSet(f"{full.name} with gold", full.documents, chosen), AnswerSet(
+        f"{full.name} without gold", rest, silent
+    )

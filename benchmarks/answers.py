@@ -46,7 +46,8 @@ async def judge(question: Question, result: dict[str, Any], corpus: Corpus, file
         verbatim &= all(page[quote["start"] : quote["end"]] == quote["text"] for quote in source["quotes"])
     by_id = {source["id"]: source for source in sources}
     carried = all(
-        support(s["text"], [by_id[i]["quotes"][k]["text"] for i, k in s["quotes"]]) >= min_support for s in result["statements"]
+        support(s["text"], [by_id[i]["quotes"][k]["text"] for i, k in s["quotes"]]) >= min_support
+        for s in result["statements"]
     )
     read = [uri.removeprefix(f"{file}#") for uri in result["read"]][:15]
     return {
@@ -71,11 +72,16 @@ async def judge(question: Question, result: dict[str, Any], corpus: Corpus, file
     }
 
 
+def write_corpus(data: AnswerSet, file: str) -> None:
+    """The set's documents as a JSONL corpus."""
+    with open(file, "w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(document, ensure_ascii=False) + "\n" for document in data.documents)
+
+
 async def answer_all(data: AnswerSet, answerer: Answerer, folder: Path) -> list[Outcome]:
     """Answer every question over the set's corpus; one outcome a question, in order."""
     file = str(folder / f"{data.name.replace(' ', '-')}.jsonl")
-    with open(file, "w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(document, ensure_ascii=False) + "\n" for document in data.documents)
+    write_corpus(data, file)
     context = ResearchContext(corpus=[file], model="offline", index=str(folder / "index"))
     corpus = await Corpus.open([file], embedding=context.embeddings, index_dir=context.index)
     gate = asyncio.Semaphore(IN_FLIGHT)
@@ -110,7 +116,9 @@ def sample(data: AnswerSet, limit: int, seed: int) -> AnswerSet:
     return AnswerSet(data.name, data.documents, random.Random(seed).sample(data.questions, limit))
 
 
-async def measure(data: Path, seed: int, limit: int, arm: str, folder: Path) -> tuple[list[dict[str, Any]], dict[str, list[Outcome]]]:
+async def measure(
+    data: Path, seed: int, limit: int, arm: str, folder: Path
+) -> tuple[list[dict[str, Any]], dict[str, list[Outcome]]]:
     """All rows of the table for one arm, and the outcomes they rest on."""
     answerer = ARMS[arm]
     en = answer_sets.xquad(data)
@@ -124,22 +132,68 @@ async def measure(data: Path, seed: int, limit: int, arm: str, folder: Path) -> 
     everything = [outcome for outcomes in found.values() for outcome in outcomes]
     spans = [outcome for outcome in found["qed-nq"] if outcome["has_span"]]
     rows: list[dict[str, Any]] = [
-        {"what": "gold paragraphs among `read` (<= 15)", "data": "multihop", "value": share(found["multihop"], "gold_read"), "target": 0.90},
-        {"what": "gold answer string in a cited quote", "data": "xquad en", "value": share(found["xquad en"], "answer_cited"), "target": 0.85},
-        {"what": "gold passage cited", "data": "msmarco", "value": share(found["msmarco"], "gold_cited"), "target": 0.85},
+        {
+            "what": "gold paragraphs among `read` (<= 15)",
+            "data": "multihop",
+            "value": share(found["multihop"], "gold_read"),
+            "target": 0.90,
+        },
+        {
+            "what": "gold answer string in a cited quote",
+            "data": "xquad en",
+            "value": share(found["xquad en"], "answer_cited"),
+            "target": 0.85,
+        },
+        {
+            "what": "gold passage cited",
+            "data": "msmarco",
+            "value": share(found["msmarco"], "gold_cited"),
+            "target": 0.85,
+        },
         {"what": "gold passage cited", "data": "qed-nq", "value": share(found["qed-nq"], "gold_cited"), "target": 0.80},
-        {"what": "cited quote overlaps gold sentence", "data": "qed-nq", "value": share(spans, "span_cited"), "target": 0.70},
-        {"what": "gold answer string in a cited quote", "data": "multihop", "value": share(found["multihop"], "answer_cited"), "target": None},
-        {"what": "quotes verbatim at their offsets", "data": "all", "value": share(everything, "verbatim"), "target": 1.0},
-        {"what": "citations carry their statement", "data": "all", "value": share(everything, "carried"), "target": 1.0},
+        {
+            "what": "cited quote overlaps gold sentence",
+            "data": "qed-nq",
+            "value": share(spans, "span_cited"),
+            "target": 0.70,
+        },
+        {
+            "what": "gold answer string in a cited quote",
+            "data": "multihop",
+            "value": share(found["multihop"], "answer_cited"),
+            "target": None,
+        },
+        {
+            "what": "quotes verbatim at their offsets",
+            "data": "all",
+            "value": share(everything, "verbatim"),
+            "target": 1.0,
+        },
+        {
+            "what": "citations carry their statement",
+            "data": "all",
+            "value": share(everything, "carried"),
+            "target": 1.0,
+        },
     ]
-    for name, key, target in (("qed-nq", "qed-nq", 0.65), ("timeqa", "timeqa", 0.65), ("xquad en, gold removed", "xquad en removal", 0.75)):
+    for name, key, target in (
+        ("qed-nq", "qed-nq", 0.65),
+        ("timeqa", "timeqa", 0.65),
+        ("xquad en, gold removed", "xquad en removal", 0.75),
+    ):
         score, answered, refused = balanced(found[key])
         what = f"abstention, balanced accuracy (answers {answered:.2f}, abstains {refused:.2f})"
         rows.append({"what": what, "data": name, "value": score, "target": target})
     for name, outcomes in found.items():
         rows.append({"what": "reads a question", "data": name, "value": share(outcomes, "read"), "target": None})
-    rows.append({"what": f"seconds a question ({IN_FLIGHT} in flight)", "data": "all", "value": share(everything, "seconds"), "target": None})
+    rows.append(
+        {
+            "what": f"seconds a question ({IN_FLIGHT} in flight)",
+            "data": "all",
+            "value": share(everything, "seconds"),
+            "target": None,
+        }
+    )
     return [{"arm": arm, **row} for row in rows], found
 
 

@@ -37,7 +37,9 @@ def missed(row: dict[str, Any]) -> bool:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The figures, missed targets marked."""
-    drawn = Table(title=f"SearchInstruct Graph, offline extractive model, {os.cpu_count()} cores, Python {platform.python_version()}")
+    drawn = Table(
+        title=f"SearchInstruct Graph, offline extractive model, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
     for column in ("part", "what", "data", "arm"):
         drawn.add_column(column)
     drawn.add_column("value", justify="right")
@@ -45,7 +47,9 @@ def table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         bound = "" if row.get("target") is None else f"{'<=' if row.get('most') else '>='} {row['target']:g}"
         value = "" if row.get("value") is None else f"{row['value']:.3f}"
-        drawn.add_row(row["part"], row["what"], row["data"], row.get("arm", ""), value + (" !" if missed(row) else ""), bound)
+        drawn.add_row(
+            row["part"], row["what"], row["data"], row.get("arm", ""), value + (" !" if missed(row) else ""), bound
+        )
     return drawn
 
 
@@ -59,7 +63,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     chosen = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    figures: dict[str, Any] = {"cores": os.cpu_count(), "python": platform.python_version(), "seed": chosen.seed, "limit": chosen.limit}
+    figures: dict[str, Any] = {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "seed": chosen.seed,
+        "limit": chosen.limit,
+    }
     for name in chosen.only or PARTS:
         run = PARTS[name].run
         options = {"limit": chosen.limit} if "limit" in inspect.signature(run).parameters else {}

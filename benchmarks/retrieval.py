@@ -13,9 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from searchinstruct_graph.tools.corpus import Corpus
-
 from benchmarks.datasets import SEARCH_SETS, SearchSet
+from searchinstruct_graph.tools.corpus import Corpus
 
 TARGETS = {
     "xquad en": 0.995,

@@ -35,6 +35,13 @@ def run(data: Path | None = None, seed: int = 0) -> dict[str, Any]:
                 subprocess.run([sys.executable, *arguments], env=environment, check=True, capture_output=True)
                 taken.append(time.perf_counter() - began)
             rows.append(
-                {"arm": "graph", "what": f"{what}, seconds", "data": "", "value": statistics.median(taken[1:]), "target": target, "most": True}
+                {
+                    "arm": "graph",
+                    "what": f"{what}, seconds",
+                    "data": "",
+                    "value": statistics.median(taken[1:]),
+                    "target": target,
+                    "most": True,
+                }
             )
     return {"rows": rows}

@@ -44,24 +44,36 @@ class ResearchContext:
     searcher_model: str | None = _setting(None, "Another model for the searcher, which reads pages; empty: `model`.")
     writer_model: str | None = _setting(None, "Another model for the writer; empty: `model`.")
     critic_model: str | None = _setting(None, "Another model for the critic; empty: `model`.")
-    embeddings: str = _setting("wordllama", "Embeddings of the corpus index: `wordllama` (inside the package), `openai:…`, ...")
+    embeddings: str = _setting(
+        "wordllama", "Embeddings of the corpus index: `wordllama` (inside the package), `openai:…`, ..."
+    )
     index: str | None = _setting(None, "Folder of the corpus index; empty: the user's cache folder.")
-    instruction: str = _setting("", "What kind of sources or answer is wanted, in words; goes to the planner and to search.")
-    review_plan: bool = _setting(False, "Stop after planning, so that a person can edit the plan (needs a checkpointer).")
+    instruction: str = _setting(
+        "", "What kind of sources or answer is wanted, in words; goes to the planner and to search."
+    )
+    review_plan: bool = _setting(
+        False, "Stop after planning, so that a person can edit the plan (needs a checkpointer)."
+    )
     samples: int = _setting(5, "Independent re-answers that the critic compares with the draft.", ge=0, le=25)
     temperature: float = _setting(0.7, "Temperature of the critic's re-answers; every other call is at 0.", ge=0, le=2)
     min_sources: int = _setting(1, "Different sources that the evidence of a sub-question must come from.", ge=1, le=10)
     min_support: float = _setting(0.7, "Support from its quotes that a statement needs, 0 to 1.", ge=0, le=1)
     min_agreement: float = _setting(0.5, "Share of the re-answers that must agree with the draft, 0 to 1.", ge=0, le=1)
     hits: int = _setting(5, "Pages chosen for reading after each query.", ge=1, le=50)
-    page_chars: int = _setting(24_000, "Characters of one page that are read at once; longer pages are read around the hits.", ge=1_000)
-    max_rounds: int = _setting(3, "Rounds of write and critique; also rounds of search for one sub-question.", ge=1, le=20)
+    page_chars: int = _setting(
+        24_000, "Characters of one page that are read at once; longer pages are read around the hits.", ge=1_000
+    )
+    max_rounds: int = _setting(
+        3, "Rounds of write and critique; also rounds of search for one sub-question.", ge=1, le=20
+    )
     max_sub_questions: int = _setting(4, "Sub-questions in a plan.", ge=1, le=20)
     max_searches: int = _setting(24, "Queries sent in the whole run.", ge=1)
     max_pages: int = _setting(15, "Pages read in the whole run.", ge=1)
     max_model_calls: int = _setting(120, "Model calls in the whole run.", ge=4)
     max_tokens: int = _setting(1_000_000, "Tokens, in and out, in the whole run.", ge=1)
-    max_cost: float | None = _setting(None, "US dollars in the whole run; needs a known price. Empty: no limit.", ge=1e-6)
+    max_cost: float | None = _setting(
+        None, "US dollars in the whole run; needs a known price. Empty: no limit.", ge=1e-6
+    )
     max_seconds: float = _setting(600.0, "Working seconds of the whole run; waiting for a person does not count.", ge=1)
 
     def __post_init__(self) -> None:

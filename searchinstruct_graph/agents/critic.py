@@ -34,7 +34,9 @@ class StatementSupport(Schema):
     """One statement against its own quotes."""
 
     statement: int = Field(ge=1)
-    support: float = Field(ge=0, le=1, description="1: its quotes say all of it; 0: they say none of it or the contrary.")
+    support: float = Field(
+        ge=0, le=1, description="1: its quotes say all of it; 0: they say none of it or the contrary."
+    )
     problem: str = Field(max_length=500, description="What the quotes do not say; empty when they say all.")
 
 
@@ -89,7 +91,8 @@ _FORBIDDEN = re.compile(
 
 def gate_problems(statements: Sequence[Statement], quotes: Sequence[Quote]) -> dict[int, str]:
     """Faults that need no judgement, by statement number (from 1): citations that are missing or do not exist, and
-    URLs, markup or role tokens that the cited evidence does not hold."""
+    URLs, markup or role tokens that the cited evidence does not hold.
+    """
     problems: dict[int, str] = {}
     for number, statement in enumerate(statements, 1):
         invented = [q for q in statement["quotes"] if not 1 <= q <= len(quotes)]
@@ -139,7 +142,11 @@ def settle_support(
 
 
 async def judge_support(
-    statements: Sequence[Statement], quotes: Sequence[Quote], gated: dict[int, str], context: ResearchContext, allowance: Allowance
+    statements: Sequence[Statement],
+    quotes: Sequence[Quote],
+    gated: dict[int, str],
+    context: ResearchContext,
+    allowance: Allowance,
 ) -> tuple[list[Statement], list[str], Usage, str | None]:
     """Statements with support, the problems found, usage, and the failure of the call if it failed."""
     inputs = Inputs()
@@ -151,7 +158,11 @@ async def judge_support(
         settled, words = settle_support(statements, [], quotes, gated)
         return settled, list(words.values()), outcome.usage, f"critic: {outcome.kind}: {outcome.detail}"
     settled, words = settle_support(statements, outcome.value.statements, quotes, gated)
-    doubts = [words.get(n, f"statement {n} is not carried by its quotes") for n, s in enumerate(settled, 1) if s["support"] < context.min_support]
+    doubts = [
+        words.get(n, f"statement {n} is not carried by its quotes")
+        for n, s in enumerate(settled, 1)
+        if s["support"] < context.min_support
+    ]
     return settled, doubts, outcome.usage, None
 
 
@@ -166,7 +177,9 @@ async def reanswer(
     if isinstance(outcome, Failure):
         return Sample(number=number, answer=None, agrees=False, failure=outcome.kind), outcome.usage
     answer = outcome.value.answer.strip() if outcome.value.answerable else ""
-    return Sample(number=number, answer=answer, agrees=bool(answer) and compare.agree(draft, answer), failure=None), outcome.usage
+    return Sample(
+        number=number, answer=answer, agrees=bool(answer) and compare.agree(draft, answer), failure=None
+    ), outcome.usage
 
 
 def agreement(samples: Sequence[Sample]) -> float | None:
@@ -184,13 +197,24 @@ class Countdown(TypedDict):
 
 
 StopReason = Literal[
-    "accepted", "no_evidence", "no_gain", "rounds", "searches", "pages", "model_calls", "tokens", "cost_usd", "seconds", "model_failed"
+    "accepted",
+    "no_evidence",
+    "no_gain",
+    "rounds",
+    "searches",
+    "pages",
+    "model_calls",
+    "tokens",
+    "cost_usd",
+    "seconds",
+    "model_failed",
 ]
 
 
 class Judgement(TypedDict):
     """The verdict; `reason` is the typed stop reason, `cause` says in words what was wrong with the draft, and
-    `missing` is what `search_more` should look for."""
+    `missing` is what `search_more` should look for.
+    """
 
     verdict: Verdict
     reason: StopReason
@@ -239,7 +263,9 @@ def decide(
     may_rewrite = countdown["rewrite"] > 0 and not hard
     if not has_evidence:
         if countdown["replan"] > 0 and not no_search:
-            return Judgement(verdict="replan", reason="no_evidence", cause="no page gave a quote", missing=list(missing))
+            return Judgement(
+                verdict="replan", reason="no_evidence", cause="no page gave a quote", missing=list(missing)
+            )
         return give_up(no_search if no_search in _HARD_LIMITS else "no_evidence", "no page gave a quote")
     if failed:
         return rewrite(failed) if may_rewrite else give_up("model_failed", failed)

@@ -19,9 +19,13 @@ from searchinstruct_graph.models.usage import Usage
 class PlannedQuestion(Schema):
     """A part of the question that can be looked up on its own."""
 
-    text: str = Field(min_length=1, max_length=2_000, description="The sub-question; it stands alone, without pronouns.")
+    text: str = Field(
+        min_length=1, max_length=2_000, description="The sub-question; it stands alone, without pronouns."
+    )
     queries: list[str] = Field(min_length=1, max_length=3, description="First search queries, each different.")
-    requires: list[str] = Field(max_length=5, description="Facts that a quote must state before this counts as answered.")
+    requires: list[str] = Field(
+        max_length=5, description="Facts that a quote must state before this counts as answered."
+    )
 
 
 class QuestionPlan(Schema):
@@ -78,11 +82,18 @@ def reviewed_plan(answer: Any, plan: Plan, most: int) -> Plan:
         raise ValueError(f"a reviewed plan is true or an object with sub_questions, not {type(answer).__name__}")
     edited = answer.get("plan", answer)
     parts = [
-        {"text": part, "queries": [part], "requires": []} if isinstance(part, str) else
-        {"text": part.get("text", ""), "queries": part.get("queries") or [part.get("text", "")], "requires": part.get("requires") or []}
+        {"text": part, "queries": [part], "requires": []}
+        if isinstance(part, str)
+        else {
+            "text": part.get("text", ""),
+            "queries": part.get("queries") or [part.get("text", "")],
+            "requires": part.get("requires") or [],
+        }
         for part in edited.get("sub_questions", [])
     ]
-    draft = QuestionPlan.model_validate({"restatement": edited.get("restatement") or plan["restatement"], "sub_questions": parts})
+    draft = QuestionPlan.model_validate(
+        {"restatement": edited.get("restatement") or plan["restatement"], "sub_questions": parts}
+    )
     return plan_from(draft, most)
 
 

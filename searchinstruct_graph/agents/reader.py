@@ -120,7 +120,9 @@ async def read_page(
         inputs.add("page", page.text[start:end], title=page.title)
     outcome = await ask_model(context, "searcher", READ, inputs, PageQuotes, allowance=allowance)
     if isinstance(outcome, Failure):
-        reading = Reading(uri=page.uri, status="failed", detail=f"{outcome.kind}: {outcome.detail}", quotes=0, dropped=0)
+        reading = Reading(
+            uri=page.uri, status="failed", detail=f"{outcome.kind}: {outcome.detail}", quotes=0, dropped=0
+        )
         return PageReport([], reading, outcome.usage)
     quotes, dropped = verified_quotes(outcome.value.quotes, page, number, len(sub_question["requires"]))
     reading = Reading(uri=page.uri, status="read", detail=outcome.value.relevant, quotes=len(quotes), dropped=dropped)

@@ -120,7 +120,9 @@ async def run_queries(
 ) -> list[list[Passage]]:
     """One list of hits a query, best first."""
     depth = context.hits * SEARCH_DEPTH
-    return await asyncio.gather(*(corpus.search(query, depth, instruction=instruction or context.instruction) for query in queries))
+    return await asyncio.gather(
+        *(corpus.search(query, depth, instruction=instruction or context.instruction) for query in queries)
+    )
 
 
 def choose_hits(ranked: Sequence[Sequence[Passage]], seen: Sequence[str], pages: int) -> dict[str, list[Passage]]:
@@ -155,7 +157,9 @@ class Assessment:
     problem: str | None = None
 
 
-def floor_missing(points: Sequence[str], covered: Sequence[Coverage], quotes: Sequence[Quote], min_sources: int) -> list[str]:
+def floor_missing(
+    points: Sequence[str], covered: Sequence[Coverage], quotes: Sequence[Quote], min_sources: int
+) -> list[str]:
     """What the floor in code still lacks: points without a real quote, and sources too few."""
     valid: dict[int, set[int]] = {}
     for entry in covered:

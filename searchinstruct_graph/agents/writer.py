@@ -37,8 +37,8 @@ WRITE = Prompt(
     f"""You answer the question from the numbered quotes and from nothing else: no knowledge of your own, no guess. Write
 short statements, each one sentence that stands alone, the direct answer first; give with each the numbers of the quotes
 that state it. Keep names, numbers, dates and negations exactly as quoted. Where quotes disagree, say so and cite both.
-Leave out what the question does not ask. Write no links, no markup, no citation marks in the text. When the quotes do not answer the
-question, return no statements: that is a good answer. If <problem>s are given, a reviewer found them in your last
+Leave out what the question does not ask. Write no links, no markup, no citation marks in the text. When the quotes do
+not answer the question, return no statements: that is a good answer. If <problem>s are given, a reviewer found them in your last
 draft: mend exactly those.
 {DATA_RULE}""",
 )
@@ -48,7 +48,9 @@ def shown_quotes(quotes: Sequence[Quote], plan: Plan) -> list[Quote]:
     """The quotes that writer and critic see: sub-questions take turns, so that none is crowded out."""
     if len(quotes) <= EVIDENCE_QUOTES:
         return list(quotes)
-    queues = [[q for q in quotes if any(p[0] == n for p in q["points"])] for n in range(1, len(plan["sub_questions"]) + 1)]
+    queues = [
+        [q for q in quotes if any(p[0] == n for p in q["points"])] for n in range(1, len(plan["sub_questions"]) + 1)
+    ]
     picked: list[Quote] = []
     for rank in range(max(map(len, queues), default=0)):
         for queue in queues:
@@ -82,7 +84,10 @@ async def write_answer(
     if isinstance(outcome, Failure):
         return [], outcome.usage, f"writer: {outcome.kind}: {outcome.detail}"
     return (
-        [Statement(text=" ".join(s.text.split()), quotes=list(dict.fromkeys(s.quotes)), support=0.0) for s in outcome.value.statements],
+        [
+            Statement(text=" ".join(s.text.split()), quotes=list(dict.fromkeys(s.quotes)), support=0.0)
+            for s in outcome.value.statements
+        ],
         outcome.usage,
         None,
     )

@@ -25,22 +25,24 @@ ROLES = ("planner", "searcher", "writer", "critic")
 
 def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
     """A command-line option for a field of ResearchContext: same name, same words, absent unless given."""
+    keyword, description = inspect.Parameter.KEYWORD_ONLY, setting.metadata["description"]
     if setting.name == "corpus":
-        return inspect.Parameter(
-            "corpus", inspect.Parameter.KEYWORD_ONLY, default=None,
-            annotation=Annotated[list[str] | None, typer.Option("--corpus", metavar="URI", help=f"{setting.metadata['description']} May be repeated.")],
-        )  # fmt: skip
+        option = typer.Option("--corpus", metavar="URI", help=f"{description} May be repeated.", show_default=False)
+        return inspect.Parameter("corpus", keyword, default=None, annotation=Annotated[list[str] | None, option])
     base = next((each for each in getattr(kind, "__args__", (kind,)) if each is not type(None)), kind)
-    default = setting.default
-    shown = "" if default in (None, "", MISSING, False) else f" Default: {default}."
-    option = typer.Option(f"--{setting.name.replace('_', '-')}", help=setting.metadata["description"] + shown, show_default=False)
-    return inspect.Parameter(setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[base | None, option])
+    shown = "" if setting.default in (None, "", MISSING, False) else f" Default: {setting.default}."
+    option = typer.Option(f"--{setting.name.replace('_', '-')}", help=description + shown, show_default=False)
+    return inspect.Parameter(setting.name, keyword, default=None, annotation=Annotated[base | None, option])
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` one option a field of ResearchContext; it receives those that were given as `**settings`."""
     hints = get_type_hints(ResearchContext)
-    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    own = [
+        p
+        for p in inspect.signature(command, eval_str=True).parameters.values()
+        if p.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
     parameters = [*own, *(_option(setting, hints[setting.name]) for setting in fields(ResearchContext))]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -49,8 +51,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 @with_settings
 def ask(
-    question: Annotated[str | None, typer.Argument(help="What to find out; may be left out to resume a --thread.", show_default=False)] = None,
-    thread: Annotated[str | None, typer.Option("--thread", metavar="ID", help="Name the thread, or resume it.", show_default=False)] = None,
+    question: Annotated[
+        str | None, typer.Argument(help="What to find out; may be left out to resume a --thread.", show_default=False)
+    ] = None,
+    thread: Annotated[
+        str | None, typer.Option("--thread", metavar="ID", help="Name the thread, or resume it.", show_default=False)
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     **settings: Any,
 ) -> None:
@@ -73,11 +79,13 @@ async def _until_interrupted(run: _Run) -> int:
     except asyncio.CancelledError:
         run.narrator.pause()
         how = f"; resume with: searchinstruct ask --thread {run.thread}" if run.resumable else ""
-        print(f"interrupted{how}", file=sys.stderr, flush=True)  # noqa: T201
+        typer.echo(f"interrupted{how}", err=True)
         return INTERRUPTED
     except ProviderError as error:
         run.narrator.pause()
-        raise ProviderError(f"{error}; when that is mended, resume with: searchinstruct ask --thread {run.thread}") from error
+        raise ProviderError(
+            f"{error}; when that is mended, resume with: searchinstruct ask --thread {run.thread}"
+        ) from error
 
 
 class _Run:
@@ -98,7 +106,9 @@ class _Run:
         if self.question is not None:
             self.question = checked_question(self.question)
         elif not self.named:
-            raise UsageError('no question was given; ask something, such as: searchinstruct ask "What does the with statement do?"')
+            raise UsageError(
+                'no question was given; ask something, such as: searchinstruct ask "What does the with statement do?"'
+            )
         async with open_threads() as threads:
             context = await self._context(threads)
             graph = build_graph(threads.saver)
@@ -111,15 +121,16 @@ class _Run:
                 with self.narrator as narrator:
                     narrator.say(f"thread {self.thread}")
                     await self._index(context)
+                    waited = True
                     while True:
+                        if state.interrupts:
+                            work = self._review(state.interrupts[0].value, waited)
+                            if work is None:
+                                return INTERRUPTED
                         await self._drive(graph, work, config, context)
-                        state = await graph.aget_state(config)
+                        state, waited = await graph.aget_state(config), False
                         if not state.interrupts:
                             break
-                        reviewed = self._review(state.interrupts[0].value)
-                        if reviewed is None:
-                            return INTERRUPTED
-                        work = reviewed
             self._show(state.values, context)
         return 0
 
@@ -143,22 +154,18 @@ class _Run:
         return context
 
     def _work(self, state: Any) -> Any:
-        """What to give the graph: a new question, None to go on, an accepted plan, or `_DONE`."""
-        from langgraph.types import Command
-
-        asked = state.values.get("question") if state.values else None
-        unfinished = bool(state.next)
+        """What to give the graph: a new question, None to go on, or `_DONE` when there is only a result to show."""
+        asked, unfinished = state.values.get("question"), bool(state.next)
         if self.question is None:
             if not state.values and not unfinished:
                 raise UsageError(f"thread {self.thread} holds nothing to resume; give a question")
-            if state.interrupts:
-                return Command(resume=True) if not sys.stdin.isatty() else self._review(state.interrupts[0].value) or _DONE
             return None if unfinished else _DONE
-        if unfinished and asked == self.question:
-            return Command(resume=True) if state.interrupts else None
-        if unfinished:
-            raise UsageError(f"thread {self.thread} is still busy with another question: {asked!r}; leave the question out to resume it, or use another --thread")
-        return {"question": self.question}
+        if unfinished and asked is not None and asked != self.question:
+            raise UsageError(
+                f"thread {self.thread} is still busy with another question: {asked!r}; "
+                "leave the question out to resume it, or use another --thread"
+            )
+        return None if unfinished else {"question": self.question}
 
     async def _index(self, context: ResearchContext) -> None:
         from searchinstruct_graph.agents.searcher import open_corpus
@@ -178,28 +185,36 @@ class _Run:
         async for _, event in stream:
             self.narrator.event(event)
 
-    def _review(self, asked: dict[str, Any]) -> Any:
-        """Show the plan. On a terminal a person accepts, edits or leaves it; elsewhere it is printed to be resumed."""
+    def _review(self, asked: dict[str, Any], waited: bool) -> Any:
+        """What the person says to the plan; None leaves it waiting.
+
+        On a terminal the plan is accepted, edited or left. Elsewhere it is printed, and accepted when the thread is
+        resumed (`waited`).
+        """
         from langgraph.types import Command
 
         self.narrator.pause()
-        plan = {"sub_questions": [{key: part[key] for key in ("text", "queries", "requires")} for part in asked["plan"]["sub_questions"]]}
+        kept = ("text", "queries", "requires")
+        plan = {"sub_questions": [{key: part[key] for key in kept} for part in asked["plan"]["sub_questions"]]}
+        how = f"searchinstruct ask --thread {self.thread}"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            print(as_json({"thread": self.thread, **plan}))  # noqa: T201
-            print(f"the plan waits for review; accept it with: searchinstruct ask --thread {self.thread}", file=sys.stderr)  # noqa: T201
+            if waited:
+                return Command(resume=True)
+            typer.echo(as_json({"thread": self.thread, **plan}))
+            typer.echo(f"the plan waits for review; accept it with: {how}", err=True)
             return None
         typer.echo(as_json(plan), err=True)
         answer = typer.prompt("accept this plan, edit it, or quit [a/e/q]", default="a", err=True).strip().lower()[:1]
         if answer == "q":
-            typer.echo(f"resume with: searchinstruct ask --thread {self.thread}", err=True)
+            typer.echo(f"resume with: {how}", err=True)
             return None
-        if answer == "e":
-            edited = typer.edit(as_json(plan), extension=".json")
-            try:
-                return Command(resume=json.loads(edited) if edited else True)
-            except ValueError as error:
-                raise UsageError(f"the edited plan is not JSON ({error}); resume with: searchinstruct ask --thread {self.thread}") from error
-        return Command(resume=True)
+        if answer != "e":
+            return Command(resume=True)
+        edited = typer.edit(as_json(plan), extension=".json")
+        try:
+            return Command(resume=json.loads(edited) if edited else True)
+        except ValueError as error:
+            raise UsageError(f"the edited plan is not JSON ({error}); resume with: {how}") from error
 
     def _show(self, values: dict[str, Any], context: ResearchContext) -> None:
         from searchinstruct_graph.graphs.state import ResearchOutput
@@ -207,7 +222,7 @@ class _Run:
 
         result = cast(ResearchOutput, {name: values[name] for name in ResearchOutput.__annotations__})
         if self.json:
-            print(as_json(result))  # noqa: T201
+            typer.echo(as_json(result))
         else:
             show_result(result, [resolve_model(context.model_for(role)) for role in ROLES])  # type: ignore[arg-type]
 

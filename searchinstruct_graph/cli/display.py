@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from searchinstruct_graph.agents.progress import Progress
     from searchinstruct_graph.graphs.state import ResearchOutput
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\x1b\[[0-?]*[ -/]*[@-~]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\x1b\[[0-?]*[ -/]*[@-~]"
+)
 _QUOTE_SHOWN = 240
 
 
 def plain(text: str) -> str:
     """`text` without control characters, escape sequences and bidi overrides; lone surrogates become `?`."""
-    cleaned = _CONTROL.sub("", text.replace("\x1b", "\x1b"))
+    cleaned = _CONTROL.sub("", text)
     kept = "".join(letter for letter in cleaned if unicodedata.category(letter) != "Cs")
     return kept.encode("utf-8", "replace").decode("utf-8")
 
@@ -60,7 +62,9 @@ class Narrator:
             self._status.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.pause()
 
     def pause(self) -> None:
@@ -91,7 +95,17 @@ class Narrator:
         self.doing(_NEXT.get(step, "working"))
 
 
-_MARKS = {"plan": "◇", "search": "→", "read": "·", "assess": "?", "write": "✎", "critique": "✓", "reanswer": "≈", "verdict": "=", "result": "■"}
+_MARKS = {
+    "plan": "◇",
+    "search": "→",
+    "read": "·",
+    "assess": "?",
+    "write": "✎",
+    "critique": "✓",
+    "reanswer": "≈",
+    "verdict": "=",
+    "result": "■",
+}
 _NEXT = {
     "plan": "searching",
     "search": "reading",
@@ -118,17 +132,34 @@ def show_result(result: ResearchOutput, models: Sequence[str]) -> None:
     out.print(Text(plain(result["answer"])))
     for source in result["sources"]:
         out.print()
-        out.print(Text.assemble((f"[{source['id']}] ", "bold"), (plain(source["title"]) or "untitled", "bold"), "  ", (plain(source["uri"]), "cyan")))
+        out.print(
+            Text.assemble(
+                (f"[{source['id']}] ", "bold"),
+                (plain(source["title"]) or "untitled", "bold"),
+                "  ",
+                (plain(source["uri"]), "cyan"),
+            )
+        )
         for quote in source["quotes"]:
-            out.print(Padding(Text(f"“{_shortened(quote['text'])}”  ({quote['start']}-{quote['end']})", style="italic"), (0, 0, 0, 4)))
+            out.print(
+                Padding(
+                    Text(f"“{_shortened(quote['text'])}”  ({quote['start']}-{quote['end']})", style="italic"),
+                    (0, 0, 0, 4),
+                )
+            )
     critique, usage = result["critique"], result["usage"]
-    agreed = "no re-answers" if critique["agreement"] is None else f"{critique['agreement']:.0%} of {critique['samples']} re-answers agree"
+    agreed = (
+        "no re-answers"
+        if critique["agreement"] is None
+        else f"{critique['agreement']:.0%} of {critique['samples']} re-answers agree"
+    )
     cost = "cost unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
     out.print()
     out.print(
         Text(
             f"{result['status']} ({result['stop_reason']}), confidence {result['confidence']:.2f}, {agreed}; "
-            f"{usage['searches']} searches, {usage['pages']} pages, {usage['model_calls']} model calls, {usage['seconds']:.1f} s, {cost}",
+            f"{usage['searches']} searches, {usage['pages']} pages, {usage['model_calls']} model calls, "
+            f"{usage['seconds']:.1f} s, {cost}",
             style="green" if result["status"] == "answered" else "yellow",
         )
     )

@@ -12,9 +12,18 @@ from searchinstruct_graph.cli.display import Narrator, as_json, console, plain
 
 
 def index(
-    sources: Annotated[list[str], typer.Argument(metavar="URI...", help="`pydoc:`, files or folders.", show_default=False)],
-    index_dir: Annotated[str | None, typer.Option("--index", metavar="DIR", help="Folder of the index; default: the user's cache.", show_default=False)] = None,
-    embeddings: Annotated[str, typer.Option("--embeddings", metavar="NAME", help="Embeddings, such as `wordllama` or `openai:...`.")] = "wordllama",
+    sources: Annotated[
+        list[str], typer.Argument(metavar="URI...", help="`pydoc:`, files or folders.", show_default=False)
+    ],
+    index_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--index", metavar="DIR", help="Folder of the index; default: the user's cache.", show_default=False
+        ),
+    ] = None,
+    embeddings: Annotated[
+        str, typer.Option("--embeddings", metavar="NAME", help="Embeddings, such as `wordllama` or `openai:...`.")
+    ] = "wordllama",
     json_: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
 ) -> None:
     """Read, cut and embed what changed in each source since the last time; nothing else is touched."""
@@ -24,12 +33,14 @@ def index(
 
         def tell(progress: IndexProgress) -> None:
             waiting = "waiting for another process that writes " if progress.phase == "waiting" else ""
-            narrator.doing(f"{waiting}{progress.source}: {progress.documents} documents, {progress.chunks} chunks ({progress.phase})")
+            narrator.doing(
+                f"{waiting}{progress.source}: {progress.documents} documents, {progress.chunks} chunks ({progress.phase})"
+            )
 
         narrator.doing("looking for what changed")
         corpus = asyncio.run(Corpus.open(sources, embedding=embeddings, index_dir=index_dir, on_progress=tell))
     if json_:
-        print(as_json([asdict(report) for report in corpus.report]))  # noqa: T201
+        typer.echo(as_json([asdict(report) for report in corpus.report]))
         return
     out = console()
     for report in corpus.report:

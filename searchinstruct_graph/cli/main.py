@@ -37,7 +37,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Answers and training data whose every statement is traced to a verified quote."""
 
@@ -68,5 +70,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"error: {plain(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
+    typer.echo(f"error: {plain(' '.join(message.split()))}", err=True)
     sys.exit(code)

@@ -19,11 +19,22 @@ _SHOWN = 320
 
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
-    corpus: Annotated[list[str], typer.Option("--corpus", metavar="URI", help="`pydoc:`, a file or a folder; may be repeated.", show_default=False)],
+    corpus: Annotated[
+        list[str],
+        typer.Option(
+            "--corpus", metavar="URI", help="`pydoc:`, a file or a folder; may be repeated.", show_default=False
+        ),
+    ],
     count: Annotated[int, typer.Option("-k", min=1, max=1_000, help="Passages to show.")] = 10,
-    instruction: Annotated[str, typer.Option("--instruction", help="What kind of passage is wanted, in words.", show_default=False)] = "",
-    index_dir: Annotated[str | None, typer.Option("--index", metavar="DIR", help="Folder of the index.", show_default=False)] = None,
-    embeddings: Annotated[str, typer.Option("--embeddings", metavar="NAME", help="Embeddings of the index.")] = "wordllama",
+    instruction: Annotated[
+        str, typer.Option("--instruction", help="What kind of passage is wanted, in words.", show_default=False)
+    ] = "",
+    index_dir: Annotated[
+        str | None, typer.Option("--index", metavar="DIR", help="Folder of the index.", show_default=False)
+    ] = None,
+    embeddings: Annotated[
+        str, typer.Option("--embeddings", metavar="NAME", help="Embeddings of the index.")
+    ] = "wordllama",
     json_: Annotated[bool, typer.Option("--json", help="Print the passages as JSON.")] = False,
 ) -> None:
     """Search the corpus by words and by meaning; the index is brought up to date first."""
@@ -40,7 +51,7 @@ def search(
         narrator.doing("searching")
         passages = asyncio.run(find())
     if json_:
-        print(as_json([asdict(passage) for passage in passages]))  # noqa: T201
+        typer.echo(as_json([asdict(passage) for passage in passages]))
         return
     from rich.text import Text
 
@@ -48,7 +59,11 @@ def search(
     for rank, passage in enumerate(passages, 1):
         line = " ".join(plain(passage.text).split())
         where = f"{plain(passage.uri)} ({passage.start}-{passage.end})"
-        out.print(Text.assemble((f"{rank}. ", "bold"), (plain(passage.heading or passage.title), "bold"), "  ", (where, "cyan")))
+        out.print(
+            Text.assemble(
+                (f"{rank}. ", "bold"), (plain(passage.heading or passage.title), "bold"), "  ", (where, "cyan")
+            )
+        )
         out.print(Text("   " + (line if len(line) <= _SHOWN else line[:_SHOWN] + " …")))
     if not passages:
         out.print("nothing found")

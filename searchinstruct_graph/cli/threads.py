@@ -1,5 +1,6 @@
 """Threads of `ask`: one SQLite file with LangGraph's checkpoints and each thread's settings, so that a bare
-`--thread ID` resumes with the same corpus and model after Ctrl-C or a crash."""
+`--thread ID` resumes with the same corpus and model after Ctrl-C or a crash.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ class Threads:
 
     async def remember(self, thread: str, context: ResearchContext) -> None:
         """Keep the settings that a thread runs with."""
-        await self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (thread, json.dumps(asdict(context))))
+        await self._connection.execute(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?)", (thread, json.dumps(asdict(context)))
+        )
         await self._connection.commit()
 
     async def settings(self, thread: str) -> ResearchContext | None:
@@ -79,11 +82,15 @@ async def open_threads() -> AsyncIterator[Threads]:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise UsageError(f"threads cannot be kept in {path}: {error.strerror or error}; set {HOME_VARIABLE} to a folder you can write") from error
+        raise UsageError(
+            f"threads cannot be kept in {path}: {error.strerror or error}; set {HOME_VARIABLE} to a folder you can write"
+        ) from error
     async with aiosqlite.connect(path) as connection:
         try:
             await connection.execute("PRAGMA busy_timeout = 5000")
-            await connection.execute("CREATE TABLE IF NOT EXISTS settings (thread TEXT PRIMARY KEY, context TEXT NOT NULL)")
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS settings (thread TEXT PRIMARY KEY, context TEXT NOT NULL)"
+            )
             await connection.commit()
         except aiosqlite.DatabaseError as error:
             raise UsageError(f"{path} is damaged ({error}); move it away to start anew") from error

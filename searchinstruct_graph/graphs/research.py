@@ -56,7 +56,17 @@ def _fresh_start(question: str, context: ResearchContext) -> dict[str, Any]:
     """What a new question on an old thread must not inherit."""
     empty: dict[str, Any] = {
         key: Overwrite([])
-        for key in ("evidence", "read", "tried", "windows", "readings", "branches", "samples", "sample_usage", "problems")
+        for key in (
+            "evidence",
+            "read",
+            "tried",
+            "windows",
+            "readings",
+            "branches",
+            "samples",
+            "sample_usage",
+            "problems",
+        )
     }
     return {
         **empty,
@@ -77,7 +87,7 @@ def checked_question(question: object) -> str:
     # A lone surrogate cannot be stored or sent as UTF-8.
     text = question.encode("utf-8", "replace").decode("utf-8").replace("\x00", " ").strip()
     if not text:
-        raise UsageError("the question is empty; ask something, such as \"What does the with statement do?\"")
+        raise UsageError('the question is empty; ask something, such as "What does the with statement do?"')
     if len(text) > QUESTION_CHARS:
         raise UsageError(f"the question has {len(text):,} characters; at most {QUESTION_CHARS:,} are taken")
     return text
@@ -93,7 +103,11 @@ async def plan(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[
     made, usage, problem = await make_plan(question, context, allowance, failed=failed)
     parts = made["sub_questions"]
     runtime.stream_writer(
-        progress("plan", f"planned {len(parts)} sub-question{'s' * (len(parts) != 1)}", sub_questions=[p["text"] for p in parts])
+        progress(
+            "plan",
+            f"planned {len(parts)} sub-question{'s' * (len(parts) != 1)}",
+            sub_questions=[p["text"] for p in parts],
+        )
     )
     update: dict[str, Any] = {} if again else _fresh_start(question, context)
     if problem:
@@ -178,11 +192,18 @@ async def critique(state: ResearchState, runtime: Runtime[ResearchContext]) -> d
     if not draft or state["failed"]:
         return {"doubts": []}
     gated = critic.gate_problems(draft, state["shown"])
-    judged, doubts, usage, failed = await critic.judge_support(draft, state["shown"], gated, context, _left(state, context))
+    judged, doubts, usage, failed = await critic.judge_support(
+        draft, state["shown"], gated, context, _left(state, context)
+    )
     runtime.stream_writer(
         progress(
             "critique",
-            failed or (f"doubts {len(doubts)} of {len(draft)} statements" if doubts else "every statement is carried by its quotes"),
+            failed
+            or (
+                f"doubts {len(doubts)} of {len(draft)} statements"
+                if doubts
+                else "every statement is carried by its quotes"
+            ),
             problems=doubts,
             support=[statement["support"] for statement in judged],
         )
@@ -212,7 +233,9 @@ async def reanswer(state: SampleTask, runtime: Runtime[ResearchContext]) -> dict
         state["question"], state["draft_text"], state["shown"], state["number"], settings(runtime), state["allowance"]
     )
     said = sample["failure"] or ("agrees" if sample["agrees"] else "differs" if sample["answer"] else "finds no answer")
-    runtime.stream_writer(progress("reanswer", f"re-answer {state['number']}: {said}", sample=state["number"], agrees=sample["agrees"]))
+    runtime.stream_writer(
+        progress("reanswer", f"re-answer {state['number']}: {said}", sample=state["number"], agrees=sample["agrees"])
+    )
     return {"samples": [sample], "sample_usage": [usage]}
 
 
@@ -237,7 +260,11 @@ def decide(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str,
         unsearchable=spent(_for_search(left, context)),
     )
     verdict = judgement["verdict"]
-    runtime.stream_writer(progress("verdict", f"{verdict}: {judgement['cause'] or judgement['reason']}", verdict=verdict, round=state["round"]))
+    runtime.stream_writer(
+        progress(
+            "verdict", f"{verdict}: {judgement['cause'] or judgement['reason']}", verdict=verdict, round=state["round"]
+        )
+    )
     update: dict[str, Any] = {"judgement": judgement, "usage": drawn, "sample_usage": Overwrite([])}
     if verdict in ("rewrite", "search_more", "replan"):
         update["countdown"] = {**state["countdown"], verdict: state["countdown"][verdict] - 1}
@@ -275,7 +302,9 @@ def _finish(state: ResearchState, runtime: Runtime[ResearchContext], *, accepted
 
 def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> ResearchGraph:
     """The research machine, compiled. With a checkpointer, threads can be interrupted, resumed and rewound."""
-    builder = StateGraph(ResearchState, context_schema=ResearchContext, input_schema=ResearchInput, output_schema=ResearchOutput)
+    builder = StateGraph(
+        ResearchState, context_schema=ResearchContext, input_schema=ResearchInput, output_schema=ResearchOutput
+    )
     builder.add_node("plan", plan)
     builder.add_node("review", review)
     builder.add_node("investigate", build_searcher())

@@ -85,7 +85,8 @@ def status_of(state: ResearchState, *, accepted: bool) -> Status:
 
 def compose(state: ResearchState, context: ResearchContext, *, accepted: bool) -> ResearchOutput:
     """The run's result. An abstention keeps the statements that their quotes carry, and claims nothing else; a draft that
-    independent re-answers contradict is not kept in part either."""
+    independent re-answers contradict is not kept in part either.
+    """
     agreed = agreement(state["samples"])
     contradicted = agreed is not None and agreed < context.min_agreement
     kept = [] if contradicted else [s for s in state["draft"] if s["support"] >= context.min_support and s["quotes"]]

@@ -53,7 +53,9 @@ async def search(state: SearcherState, runtime: Runtime[ResearchContext]) -> dic
     return {
         "hop": hop,
         "tried": queries,
-        "chosen": [Window(uri=uri, title=hits[0].title, hits=[[h.start, h.end] for h in hits]) for uri, hits in chosen.items()],
+        "chosen": [
+            Window(uri=uri, title=hits[0].title, hits=[[h.start, h.end] for h in hits]) for uri, hits in chosen.items()
+        ],
         "windows": [window_key(uri, hit.start, hit.end) for uri, hits in chosen.items() for hit in hits],
         "usage": usage,
         "page_usage": Overwrite([]),
@@ -86,7 +88,12 @@ async def read(state: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, 
     report = await read_page(page, windows, state["sub_question"], state["number"], context, state["allowance"])
     reading = report.reading
     runtime.stream_writer(
-        progress("read", f"read: {page.title or page.uri} ({len(report.quotes)} quotes)", sub_question=state["number"], **reading)
+        progress(
+            "read",
+            f"read: {page.title or page.uri} ({len(report.quotes)} quotes)",
+            sub_question=state["number"],
+            **reading,
+        )
     )
     failed = [f"{page.uri}: {reading['detail']}"] if reading["status"] == "failed" else []
     return {
@@ -113,7 +120,8 @@ async def assess_evidence(state: SearcherState, runtime: Runtime[ResearchContext
     runtime.stream_writer(
         progress(
             "assess",
-            f"sub-question {state['number']}: " + ("enough evidence" if verdict.sufficient else f"missing: {'; '.join(verdict.missing)}"),
+            f"sub-question {state['number']}: "
+            + ("enough evidence" if verdict.sufficient else f"missing: {'; '.join(verdict.missing)}"),
             sub_question=state["number"],
             sufficient=verdict.sufficient,
             missing=verdict.missing,
@@ -149,7 +157,9 @@ def report(state: SearcherState) -> dict[str, Any]:
 
 def build_searcher() -> SearcherGraph:
     """The searcher as a compiled graph of its own."""
-    graph = StateGraph(SearcherState, context_schema=ResearchContext, input_schema=SearcherInput, output_schema=SearcherOutput)
+    graph = StateGraph(
+        SearcherState, context_schema=ResearchContext, input_schema=SearcherInput, output_schema=SearcherOutput
+    )
     graph.add_node("search", search)
     graph.add_node("read", read)
     graph.add_node("assess", assess_evidence)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from searchinstruct_graph.agents.critic import Countdown, Judgement, Sample, Verdict
 from searchinstruct_graph.agents.evidence import (

@@ -69,7 +69,10 @@ def check_model(name: str) -> None:
 
         guessed = _attempt_infer_model_provider(name)
         if guessed is None:
-            raise UsageError(f"unknown model {name!r}; use `offline` or PROVIDER:MODEL, such as openai:gpt-5-mini, anthropic:claude-sonnet-4-5 or ollama:qwen3")
+            raise UsageError(
+                f"unknown model {name!r}; use `offline` or PROVIDER:MODEL, such as openai:gpt-5-mini, "
+                "anthropic:claude-sonnet-4-5 or ollama:qwen3"
+            )
         provider, model = guessed, name
     if not model:
         raise UsageError(f"model {name!r} names a provider but no model; write {provider}:MODEL")
@@ -79,7 +82,9 @@ def check_model(name: str) -> None:
 
         if provider not in _BUILTIN_PROVIDERS:
             known = ", ".join(sorted(_PROVIDERS))
-            raise UsageError(f"unknown model provider {provider!r} in {name!r}; use `offline` or one of {known}, as in openai:gpt-5-mini")
+            raise UsageError(
+                f"unknown model provider {provider!r} in {name!r}; use `offline` or one of {known}, as in openai:gpt-5-mini"
+            )
         return
     if importlib.util.find_spec(needs.module) is None:
         raise UsageError(f"model {name!r} needs a package that is not installed: {needs.install}")
@@ -117,7 +122,9 @@ def _made(name: str) -> BaseChatModel:
         import httpx
 
         # langchain-openai shares one client among all event loops of a process, which breaks on the second loop.
-        settings["http_async_client"] = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=1_000))
+        settings["http_async_client"] = httpx.AsyncClient(
+            timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=1_000)
+        )
     elif name.startswith("ollama:"):
         settings = {"client_kwargs": {"timeout": ATTEMPT_SECONDS}}
     try:

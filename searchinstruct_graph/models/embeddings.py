@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import UsageError
+from searchinstruct_graph.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np

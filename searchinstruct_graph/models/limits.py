@@ -15,7 +15,8 @@ _ORDER: tuple[Limit, ...] = ("model_calls", "tokens", "cost_usd", "seconds", "se
 
 class Allowance(TypedDict):
     """What a branch may still spend: model calls, tokens in and out, US dollars (None: no limit), searches, pages, and
-    working seconds."""
+    working seconds.
+    """
 
     model_calls: int
     tokens: int
@@ -27,7 +28,8 @@ class Allowance(TypedDict):
 
 def remaining(limit: Allowance, used: Usage) -> Allowance:
     """What is left of `limit` after `used`; never negative. An unknown cost counts as nothing spent: `require_price`
-    refuses a money limit on a model without a price before work starts."""
+    refuses a money limit on a model without a price before work starts.
+    """
     money = limit["cost_usd"]
     return Allowance(
         model_calls=max(0, limit["model_calls"] - used["model_calls"]),

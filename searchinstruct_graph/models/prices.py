@@ -29,7 +29,9 @@ def _table(path: str) -> dict[str, Price]:
         raise UsageError(f"{PRICES_VARIABLE} names {path}, which cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         shape = '{"openai:gpt-x": {"input": 1.25, "output": 10}}'
-        raise UsageError(f"{PRICES_VARIABLE} names {path}, which is not of the form {shape} (US dollars per million tokens)") from error
+        raise UsageError(
+            f"{PRICES_VARIABLE} names {path}, which is not of the form {shape} (US dollars per million tokens)"
+        ) from error
 
 
 def price_of(model: str) -> Price | None:

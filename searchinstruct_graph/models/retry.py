@@ -37,8 +37,21 @@ _FATAL_CODES = frozenset(
     {"insufficient_quota", "model_not_found", "invalid_api_key", "billing_hard_limit_reached", "account_deactivated"}
 )
 _NETWORK = frozenset(
-    "APIConnectionError APITimeoutError ConnectError ConnectTimeout ReadTimeout WriteTimeout PoolTimeout ReadError WriteError "
-    "RemoteProtocolError CloseError ServerDisconnectedError JSONDecodeError".split()
+    [
+        "APIConnectionError",
+        "APITimeoutError",
+        "ConnectError",
+        "ConnectTimeout",
+        "ReadTimeout",
+        "WriteTimeout",
+        "PoolTimeout",
+        "ReadError",
+        "WriteError",
+        "RemoteProtocolError",
+        "CloseError",
+        "ServerDisconnectedError",
+        "JSONDecodeError",
+    ]
 )
 _SECRET = re.compile(
     r"(?i)(?:authorization\W+)?\b(?:bearer|basic)\s+\S+|\bauthorization\W+\S+|\bapi[-_ ]?key\W{1,4}(?:provided\W{1,2})?\S+"
@@ -108,7 +121,8 @@ def fault_of(error: BaseException) -> Fault:
 
 def retry_after(error: BaseException, wall: float) -> float | None:
     """Seconds that the server asks to wait: `retry-after-ms`, `retry-after` in seconds or as an HTTP date. None when it
-    does not say, or says nonsense."""
+    does not say, or says nonsense.
+    """
     headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
         if (millis := headers.get("retry-after-ms")) is not None:
@@ -153,7 +167,9 @@ async def with_retries(
             wait = asked if asked is not None else random.uniform(0, min(MOST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)))
             late = clock.now() + wait >= deadline
             if attempt == attempts or late:
-                kind: Literal["provider", "timeout"] = "timeout" if late or isinstance(error, TimeoutError) else "provider"
+                kind: Literal["provider", "timeout"] = (
+                    "timeout" if late or isinstance(error, TimeoutError) else "provider"
+                )
                 raise CallFailed(kind, f"{last} (after {attempt} attempt{'s' * (attempt > 1)})") from error
         await clock.sleep(wait)
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -60,9 +60,9 @@ class _Refusal(Exception):
 
 
 # Runnables are built once a model and schema: building one costs as much as a call's own overhead.
-_runnables: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, type[BaseModel], bool], Runnable[Any, Any]]] = (
-    weakref.WeakKeyDictionary()
-)
+_runnables: weakref.WeakKeyDictionary[
+    asyncio.AbstractEventLoop, dict[tuple[str, type[BaseModel], bool], Runnable[Any, Any]]
+] = weakref.WeakKeyDictionary()
 
 # What a model's server has refused once is not asked of it again: `temperature`, `seed`, `max_tokens`, `schema`.
 _lacks: dict[str, set[str]] = {}
@@ -72,7 +72,9 @@ def _runnable(model: BaseChatModel, name: str, schema: type[BaseModel], plain: b
     made = _runnables.setdefault(asyncio.get_running_loop(), {})
     key = (name, schema, plain)
     if key not in made:
-        made[key] = model if plain else _raw_half(model.with_structured_output(schema.model_json_schema(), include_raw=True))
+        made[key] = (
+            model if plain else _raw_half(model.with_structured_output(schema.model_json_schema(), include_raw=True))
+        )
     return made[key]
 
 
@@ -95,7 +97,9 @@ def _plain_prompt(schema: type[BaseModel]) -> str:
     return f"Reply with one JSON object and nothing else. It must fit this JSON schema:\n{json.dumps(schema.model_json_schema())}"
 
 
-async def _ask(model: BaseChatModel, name: str, schema: type[BaseModel], messages: Sequence[BaseMessage], settings: dict[str, Any]) -> AIMessage:
+async def _ask(
+    model: BaseChatModel, name: str, schema: type[BaseModel], messages: Sequence[BaseMessage], settings: dict[str, Any]
+) -> AIMessage:
     """One attempt. Raises what the provider's SDK raises, NoReply, or _Refusal."""
     plain = "schema" in _lacks.get(name, set())
     shown = [*messages, HumanMessage(_plain_prompt(schema))] if plain else list(messages)
@@ -120,7 +124,9 @@ def _no_completion(error: Exception) -> bool:
     """SDKs trip over bodies that are no completion (HTML, an error object, no choices) with all kinds of errors."""
     place = error.__traceback__
     while place is not None:
-        if place.tb_frame.f_globals.get("__name__", "").startswith(("langchain_", "openai", "anthropic", "ollama", "httpx")):
+        if place.tb_frame.f_globals.get("__name__", "").startswith(
+            ("langchain_", "openai", "anthropic", "ollama", "httpx")
+        ):
             return True
         place = place.tb_next
     return False
@@ -207,7 +213,9 @@ async def structured(
             used = add_usage(used, _priced(model, role, *refusal.tokens, time.monotonic() - started))
             failure = (refusal.fault, f"stopped by the provider: {refusal.fault}")
         except CallFailed as failed:
-            return Failure(failed.kind, str(failed), add_usage(used, {**no_usage(), "seconds": time.monotonic() - started}))
+            return Failure(
+                failed.kind, str(failed), add_usage(used, {**no_usage(), "seconds": time.monotonic() - started})
+            )
         if failure[0] == "refused":
             break
         if failure[0] == "truncated" and "max_tokens" in type(chat).model_fields:
@@ -220,7 +228,12 @@ async def structured(
 
 
 async def _ask_learning(
-    chat: BaseChatModel, name: str, schema: type[BaseModel], talk: Sequence[BaseMessage], settings: dict[str, Any], seconds: float
+    chat: BaseChatModel,
+    name: str,
+    schema: type[BaseModel],
+    talk: Sequence[BaseMessage],
+    settings: dict[str, Any],
+    seconds: float,
 ) -> AIMessage:
     """The call with its transport retries; a feature that the server refuses is left out and the call made again."""
     deadline = time.monotonic() + seconds
@@ -233,5 +246,9 @@ async def _ask_learning(
                 seconds=deadline - time.monotonic(),
             )
         except CallFailed as failed:
-            if failed.__cause__ is None or fault_of(failed.__cause__) != "request" or not _learn(name, failed.__cause__):
+            if (
+                failed.__cause__ is None
+                or fault_of(failed.__cause__) != "request"
+                or not _learn(name, failed.__cause__)
+            ):
                 raise CallFailed(failed.kind, redact(str(failed))) from None

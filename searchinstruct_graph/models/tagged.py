@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 
 _ROLE_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>", re.IGNORECASE)
 _DISARMED = str.maketrans({"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "|": "¦"})
-_TAG = re.compile(r"<(?P<name>[a-z_]+)-(?P<mark>[0-9a-f]{8})(?P<attributes>(?: [a-z_]+=\"[^\"]*\")*)>\n?(?P<text>.*?)\n?</(?P=name)-(?P=mark)>", re.DOTALL)
+_TAG = re.compile(
+    r"<(?P<name>[a-z_]+)-(?P<mark>[0-9a-f]{8})(?P<attributes>(?: [a-z_]+=\"[^\"]*\")*)>\n?(?P<text>.*?)\n?</(?P=name)-(?P=mark)>",
+    re.DOTALL,
+)
 _ATTRIBUTE = re.compile(r' ([a-z_]+)="([^"]*)"')
 
 

@@ -13,10 +13,42 @@ from searchinstruct_graph.text.words import normal_form, stems, words
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _NEGATIONS = frozenset(
     normal_form(word)
-    for word in (
-        "not no never none nor neither without cannot n't nicht kein keine keinen keiner nie ohne nunca ningún jamais aucun "
-        "لا لم لن ليس ليست نه نیست نبود هرگز 不 没 没有 无 未"
-    ).split()
+    for word in [
+        "not",
+        "no",
+        "never",
+        "none",
+        "nor",
+        "neither",
+        "without",
+        "cannot",
+        "n't",
+        "nicht",
+        "kein",
+        "keine",
+        "keinen",
+        "keiner",
+        "nie",
+        "ohne",
+        "nunca",
+        "ningún",
+        "jamais",
+        "aucun",
+        "لا",
+        "لم",
+        "لن",
+        "ليس",
+        "ليست",
+        "نه",
+        "نیست",
+        "نبود",
+        "هرگز",
+        "不",
+        "没",
+        "没有",
+        "无",
+        "未",
+    ]
 )
 _NEGATION_CHARACTERS = re.compile("[不没未无]")
 
@@ -77,8 +109,21 @@ def _block(letter: str) -> str:
     return next((name for end, name in _BLOCKS if point < end), "other")
 
 
-_BLOCKS = ((0x250, "latin"), (0x370, "other"), (0x400, "greek"), (0x530, "cyrillic"), (0x590, "other"), (0x600, "hebrew"), (0x780, "arabic"),
-           (0x900, "other"), (0xE00, "indic"), (0x2E80, "other"), (0xA000, "cjk"), (0xAC00, "other"), (0xD7B0, "hangul"))
+_BLOCKS = (
+    (0x250, "latin"),
+    (0x370, "other"),
+    (0x400, "greek"),
+    (0x530, "cyrillic"),
+    (0x590, "other"),
+    (0x600, "hebrew"),
+    (0x780, "arabic"),
+    (0x900, "other"),
+    (0xE00, "indic"),
+    (0x2E80, "other"),
+    (0xA000, "cjk"),
+    (0xAC00, "other"),
+    (0xD7B0, "hangul"),
+)
 
 
 def denied(text: str, language: str = "en") -> set[str]:
@@ -134,8 +179,15 @@ AGREEMENT = 0.6
 """Share of the shorter answer's content words that the longer one must hold for the two to agree."""
 
 
+WHOLE_SENTENCE = 20
+"""Characters from which an answer that stands verbatim in another is surely the same answer."""
+
+
 def agree(one: str, other: str, language: str = "en") -> bool:
     """Whether two answers say the same: one's words stand in the other, their numbers do not conflict, nor their negation."""
+    brief, full = sorted((" ".join(one.split()), " ".join(other.split())), key=len)
+    if len(brief) >= WHOLE_SENTENCE and brief in full:
+        return True
     left, right = set(content(one, language)), set(content(other, language))
     if not left or not right:
         return left == right

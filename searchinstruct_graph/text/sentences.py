@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import NamedTuple
 
@@ -27,11 +28,8 @@ def _trim(text: str, start: int, end: int) -> Span | None:
 
 
 def _blocks(text: str) -> list[Span]:
-    edges = [0]
-    for found in _HARD_BREAK.finditer(text):
-        edges.append(found.start())
-    edges.append(len(text))
-    return [Span(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    edges = [0, *(found.start() for found in _HARD_BREAK.finditer(text)), len(text)]
+    return [Span(a, b) for a, b in itertools.pairwise(edges) if a < b]
 
 
 def sentences(text: str, language: str = "en") -> list[Span]:

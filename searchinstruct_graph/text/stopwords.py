@@ -20,7 +20,8 @@ le la les un une des du de et ou mais dans à au aux par avec est sont été êt
 quoi quel quelle quels quelles où quand comment combien ne pas ce cette ces se sa ses leur leurs
 el los las una unos unas y o pero en por para con del al es fue eran ser ha han se su sus que quien quién cual cuál
 qué cuándo dónde cómo cuánto cuántos no
-في من على إلى عن مع هو هي هم هذا هذه ذلك التي الذي الذين كان كانت أن إن ما ماذا من متى أين كيف كم لماذا هل و أو ثم قد كل بعد قبل عند
+في من على إلى عن مع هو هي هم هذا هذه ذلك التي الذي الذين كان كانت أن إن ما ماذا من متى أين كيف كم لماذا هل و أو ثم قد كل
+بعد قبل عند
 و در به از که این آن را با برای است بود شد می های ها تا یک بر هم نیز چه کی کجا چگونه چرا چند کدام آیا باید شود دارد
 的 了 在 是 和 与 有 为 以 及 于 之 被 什么 哪个 哪些 谁 何时 哪里 多少 怎么 为什么 吗 呢
 """

@@ -1,0 +1,1 @@
+"""What agents use to touch the world: reading files and pages, and the corpus index."""

@@ -23,7 +23,15 @@ from searchinstruct_graph.agents.evidence import Quote, Statement
 
 def quote(text: str) -> Quote:
     return Quote(
-        uri="a.md", title="", text=text, start=0, end=len(text), sha256="0", retrieved_at="", license=None, points=[[1, 1]]
+        uri="a.md",
+        title="",
+        text=text,
+        start=0,
+        end=len(text),
+        sha256="0",
+        retrieved_at="",
+        license=None,
+        points=[[1, 1]],
     )
 
 

@@ -8,17 +8,35 @@ from hypothesis import strategies as st
 
 from searchinstruct_graph.agents.evidence import Quote, locate, merge_quotes, merge_unique
 
-PAGE = "The kettle holds two litres.\n  It boils in three\nminutes; the lid locks.\nDer Deckel schließt. 壶盖会锁住。 يغلق الغطاء."
+PAGE = (
+    "The kettle holds two litres.\n  It boils in three\nminutes; the lid locks.\n"
+    "Der Deckel schließt. 壶盖会锁住。 يغلق الغطاء."
+)
 
 
 def quote(start: int, end: int, points: list[list[int]], uri: str = "a.md") -> Quote:
     return Quote(
-        uri=uri, title="", text=PAGE[start:end], start=start, end=end, sha256="0", retrieved_at="", license=None, points=points
+        uri=uri,
+        title="",
+        text=PAGE[start:end],
+        start=start,
+        end=end,
+        sha256="0",
+        retrieved_at="",
+        license=None,
+        points=points,
     )
 
 
 @pytest.mark.parametrize(
-    "copied", ["The kettle holds two litres.", "It boils in three minutes;", "壶盖会锁住。", "يغلق الغطاء", "Der Deckel schließt."]
+    "copied",
+    [
+        "The kettle holds two litres.",
+        "It boils in three minutes;",
+        "壶盖会锁住。",
+        "يغلق الغطاء",
+        "Der Deckel schließt.",
+    ],
 )
 def test_a_copied_sentence_is_found_where_it_stands(copied: str) -> None:
     span = locate(copied, PAGE)

@@ -73,7 +73,14 @@ async def test_a_chain_is_followed_over_two_searches_to_a_cited_answer(scripted_
     assert [Path(uri).name for uri in result["read"]] == ["lighthouse.md", "denholm.md"]
     assert result["plan"]["sub_questions"][0]["status"] == "sufficient"
     assert result["critique"] == {"verdict": "accept", "agreement": 1.0, "samples": 3, "rounds": 1, "problems": []}
-    assert llm.counts() == {"QuestionPlan": 1, "PageQuotes": 2, "Sufficiency": 2, "AnswerDraft": 1, "SupportReport": 1, "Reanswer": 3}
+    assert llm.counts() == {
+        "QuestionPlan": 1,
+        "PageQuotes": 2,
+        "Sufficiency": 2,
+        "AnswerDraft": 1,
+        "SupportReport": 1,
+        "Reanswer": 3,
+    }
     usage = result["usage"]
     assert (usage["model_calls"], usage["searches"], usage["pages"]) == (10, 2, 2)
     assert (usage["input_tokens"], usage["output_tokens"]) == (100, 50)
@@ -163,7 +170,11 @@ async def test_disagreeing_samples_become_a_targeted_query(scripted_llm: Start, 
     def reanswer(request: ChatRequest) -> dict[str, Any]:
         nonlocal drawn
         drawn += 1
-        return {"answerable": True, "answer": "Born in 1790 in Usk", "quotes": [1]} if drawn <= 2 else island.reanswer(request)
+        return (
+            {"answerable": True, "answer": "Born in 1790 in Usk", "quotes": [1]}
+            if drawn <= 2
+            else island.reanswer(request)
+        )
 
     llm = scripted_llm(island.honest(Reanswer=reanswer))
     result = await ask(context(tmp_path, hits=2))
@@ -218,7 +229,9 @@ async def test_a_query_is_never_sent_twice_nor_a_page_read_twice(scripted_llm: S
         ("Sufficiency", play.no_choices()),
     ],
 )
-async def test_one_bad_reply_does_not_cost_the_answer(scripted_llm: Start, tmp_path: Path, schema: str, fault: object) -> None:
+async def test_one_bad_reply_does_not_cost_the_answer(
+    scripted_llm: Start, tmp_path: Path, schema: str, fault: object
+) -> None:
     script = island.honest()
     scripted_llm({**script, schema: [fault, script[schema], script[schema], script[schema]]})
     settings = context(tmp_path)
@@ -227,9 +240,15 @@ async def test_one_bad_reply_does_not_cost_the_answer(scripted_llm: Start, tmp_p
     assert result["status"] == "answered"
 
 
-@pytest.mark.parametrize("schema", ["QuestionPlan", "PageQuotes", "Sufficiency", "AnswerDraft", "SupportReport", "Reanswer"])
-@pytest.mark.parametrize("fault", [play.raw("nonsense"), play.refusal(), play.truncated({"a": "b"}), play.status(503), play.status(400)])
-async def test_a_role_that_always_fails_gives_a_typed_end(scripted_llm: Start, tmp_path: Path, schema: str, fault: play.Fault) -> None:
+@pytest.mark.parametrize(
+    "schema", ["QuestionPlan", "PageQuotes", "Sufficiency", "AnswerDraft", "SupportReport", "Reanswer"]
+)
+@pytest.mark.parametrize(
+    "fault", [play.raw("nonsense"), play.refusal(), play.truncated({"a": "b"}), play.status(503), play.status(400)]
+)
+async def test_a_role_that_always_fails_gives_a_typed_end(
+    scripted_llm: Start, tmp_path: Path, schema: str, fault: play.Fault
+) -> None:
     scripted_llm(island.honest(**{schema: fault}))
     settings = context(tmp_path)
     result = await ask(settings)
@@ -238,7 +257,10 @@ async def test_a_role_that_always_fails_gives_a_typed_end(scripted_llm: Start, t
         assert result["plan"]["sub_questions"][0]["text"] == island.QUESTION
     elif schema != "Sufficiency":
         assert result["status"] in ("unsupported", "insufficient_evidence")
-    assert any(kind in " ".join(result["critique"]["problems"]) for kind in ("malformed", "refused", "truncated", "provider", "re-answer"))
+    assert any(
+        kind in " ".join(result["critique"]["problems"])
+        for kind in ("malformed", "refused", "truncated", "provider", "re-answer")
+    )
 
 
 async def test_a_hanging_model_ends_within_the_budget(scripted_llm: Start, tmp_path: Path) -> None:
@@ -252,7 +274,9 @@ async def test_a_hanging_model_ends_within_the_budget(scripted_llm: Start, tmp_p
     ("limit", "value", "reason"),
     [("max_model_calls", 6, "model_calls"), ("max_tokens", 60, "tokens")],
 )
-async def test_a_spent_budget_is_a_typed_end(scripted_llm: Start, tmp_path: Path, limit: str, value: int, reason: str) -> None:
+async def test_a_spent_budget_is_a_typed_end(
+    scripted_llm: Start, tmp_path: Path, limit: str, value: int, reason: str
+) -> None:
     llm = scripted_llm(island.honest())
     settings = context(tmp_path, **{limit: value})
     result = await ask(settings)
@@ -264,7 +288,9 @@ async def test_a_spent_budget_is_a_typed_end(scripted_llm: Start, tmp_path: Path
 
 
 @pytest.mark.parametrize(("limit", "value"), [("max_searches", 1), ("max_pages", 1)])
-async def test_a_spent_search_limit_still_ends_in_an_honest_answer(scripted_llm: Start, tmp_path: Path, limit: str, value: int) -> None:
+async def test_a_spent_search_limit_still_ends_in_an_honest_answer(
+    scripted_llm: Start, tmp_path: Path, limit: str, value: int
+) -> None:
     scripted_llm(island.honest())
     settings = context(tmp_path, **{limit: value})
     result = await ask(settings)
@@ -276,7 +302,12 @@ async def test_a_spent_search_limit_still_ends_in_an_honest_answer(scripted_llm:
 async def test_two_sources_are_needed_when_asked_for(scripted_llm: Start, tmp_path: Path) -> None:
     def assess(request: ChatRequest) -> dict[str, Any]:
         held = [int(tag.attributes["id"]) for tag in request.tags("quote")]
-        return {"sufficient": True, "covered": [{"point": 1, "quotes": held}, {"point": 2, "quotes": held}], "missing": [], "next_queries": []}
+        return {
+            "sufficient": True,
+            "covered": [{"point": 1, "quotes": held}, {"point": 2, "quotes": held}],
+            "missing": [],
+            "next_queries": [],
+        }
 
     scripted_llm(island.honest(Sufficiency=assess))
     result = await ask(context(tmp_path, min_sources=2))
@@ -285,7 +316,9 @@ async def test_two_sources_are_needed_when_asked_for(scripted_llm: Start, tmp_pa
 
 
 async def test_a_refused_key_stops_the_run_at_once_with_one_line(scripted_llm: Start, tmp_path: Path) -> None:
-    llm = scripted_llm(island.honest(PageQuotes=play.status(401, "Incorrect API key provided: sk-test-canary-0123456789")))
+    llm = scripted_llm(
+        island.honest(PageQuotes=play.status(401, "Incorrect API key provided: sk-test-canary-0123456789"))
+    )
     with pytest.raises(ProviderError) as caught:
         await ask(context(tmp_path))
     assert "canary" not in str(caught.value)

@@ -35,7 +35,9 @@ async def test_a_run_survives_its_process_and_repeats_no_finished_work(scripted_
     settings = context(tmp_path)
     async with saver(tmp_path) as checkpoints:
         with pytest.raises(ProviderError):
-            await build_graph(checkpoints).ainvoke({"question": island.QUESTION}, CONFIG, context=settings, durability="sync")
+            await build_graph(checkpoints).ainvoke(
+                {"question": island.QUESTION}, CONFIG, context=settings, durability="sync"
+            )
     before = llm.counts()
     async with saver(tmp_path) as checkpoints:
         result = await build_graph(checkpoints).ainvoke(None, CONFIG, context=settings, durability="sync")
@@ -80,7 +82,11 @@ async def test_a_person_reviews_the_plan(scripted_llm: Start, tmp_path: Path) ->
         (interrupted,) = stopped["__interrupt__"]
         assert interrupted.value["plan"]["sub_questions"][0]["text"] == island.QUESTION
         assert llm.counts() == {"QuestionPlan": 1}
-        edited = {"sub_questions": [{"text": "Who was born in Usk?", "queries": ["born Usk"], "requires": ["who built it", "born"]}]}
+        edited = {
+            "sub_questions": [
+                {"text": "Who was born in Usk?", "queries": ["born Usk"], "requires": ["who built it", "born"]}
+            ]
+        }
         result = await graph.ainvoke(Command(resume=edited), CONFIG, context=settings)
     assert [part["text"] for part in result["plan"]["sub_questions"]] == ["Who was born in Usk?"]
     assert llm.calls("PageQuotes")[0].tag("question") == "Who was born in Usk?"
@@ -102,7 +108,9 @@ async def test_a_new_question_inherits_nothing(tmp_path: Path) -> None:
     async with saver(tmp_path) as checkpoints:
         graph = build_graph(checkpoints)
         first = await graph.ainvoke({"question": "Who built the lighthouse of Karvel?"}, CONFIG, context=settings)
-        second = await graph.ainvoke({"question": "What do the goats of Karvel eat in winter?"}, CONFIG, context=settings)
+        second = await graph.ainvoke(
+            {"question": "What do the goats of Karvel eat in winter?"}, CONFIG, context=settings
+        )
     alone = await build_graph().ainvoke({"question": "What do the goats of Karvel eat in winter?"}, context=settings)
     assert "Mara Denholm" in first["answer"]
     assert "seaweed" in second["answer"]
@@ -119,12 +127,16 @@ async def test_everything_in_the_state_comes_back_from_a_strict_checkpoint(
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
         warnings.simplefilter("error")
         async with saver(tmp_path) as checkpoints:
-            await build_graph(checkpoints).ainvoke({"question": island.QUESTION}, CONFIG, context=settings, durability="sync")
+            await build_graph(checkpoints).ainvoke(
+                {"question": island.QUESTION}, CONFIG, context=settings, durability="sync"
+            )
         async with saver(tmp_path) as checkpoints:
             graph = build_graph(checkpoints)
             state = await graph.aget_state(CONFIG)
             steps = [snapshot async for snapshot in graph.aget_state_history(CONFIG)]
-    assert not [record for record in caplog.records if "msgpack" in record.message or "deserializ" in record.message.lower()]
+    assert not [
+        record for record in caplog.records if "msgpack" in record.message or "deserializ" in record.message.lower()
+    ]
     assert len(steps) > 5
     assert state.values["status"] == "answered"
     plain = (str, int, float, bool, type(None))

@@ -13,10 +13,17 @@ from searchinstruct_graph.models.usage import Usage, add_usage, call_usage, join
 
 counts = st.integers(0, 1_000)
 money = st.none() | st.integers(0, 64).map(lambda n: n / 8)
-calls = st.builds(call_usage, st.sampled_from(["planner", "writer"]), counts, counts, money, st.integers(0, 80).map(lambda n: n / 8))
+calls = st.builds(
+    call_usage, st.sampled_from(["planner", "writer"]), counts, counts, money, st.integers(0, 80).map(lambda n: n / 8)
+)
 allowances = st.builds(
     lambda *v: Allowance(model_calls=v[0], tokens=v[1], cost_usd=v[2], searches=v[3], pages=v[4], seconds=v[5]),
-    counts, counts, money, counts, counts, st.integers(0, 80).map(lambda n: n / 8),
+    counts,
+    counts,
+    money,
+    counts,
+    counts,
+    st.integers(0, 80).map(lambda n: n / 8),
 )
 
 
@@ -39,7 +46,12 @@ def test_parallel_work_takes_as_long_as_its_longest_part(parts: list[Usage]) -> 
     assert joined["model_calls"] == len(parts)
 
 
-COUNTS: tuple[Literal["model_calls", "tokens", "searches", "pages"], ...] = ("model_calls", "tokens", "searches", "pages")
+COUNTS: tuple[Literal["model_calls", "tokens", "searches", "pages"], ...] = (
+    "model_calls",
+    "tokens",
+    "searches",
+    "pages",
+)
 
 
 @given(allowances, st.integers(1, 7))

@@ -57,7 +57,12 @@ async def run(faults: list[Exception], seconds: float = 600.0, attempts: int = 5
 
 @pytest.mark.parametrize(
     ("header", "waited"),
-    [({"retry-after": "7"}, 7.0), ({"retry-after": "1.5"}, 1.5), ({"retry-after-ms": "250"}, 0.25), ({"retry-after": "0"}, 0.0)],
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "0"}, 0.0),
+    ],
 )
 async def test_the_server_is_waited_for_as_it_asks(header: dict[str, str], waited: float) -> None:
     outcome, time, calls = await run([HTTPFault(429, header)])
@@ -67,7 +72,9 @@ async def test_the_server_is_waited_for_as_it_asks(header: dict[str, str], waite
 
 
 async def test_an_http_date_is_waited_for() -> None:
-    fault = HTTPFault(503, {"retry-after": format_datetime(datetime.fromtimestamp(1_000, UTC) + timedelta(seconds=30), usegmt=True)})
+    fault = HTTPFault(
+        503, {"retry-after": format_datetime(datetime.fromtimestamp(1_000, UTC) + timedelta(seconds=30), usegmt=True)}
+    )
     _, time, _ = await run([fault])
     assert time.slept == [pytest.approx(30.0)]
 

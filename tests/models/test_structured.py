@@ -32,7 +32,12 @@ AMPLE = Allowance(model_calls=10, tokens=10_000, cost_usd=None, searches=1, page
 
 async def ask(allowance: Allowance = AMPLE, **options: Any) -> Reply[Fact] | Failure:
     return await structured(
-        Fact, [("system", "Extract."), ("user", "When?")], model="openai:scripted", role="writer", allowance=allowance, **options
+        Fact,
+        [("system", "Extract."), ("user", "When?")],
+        model="openai:scripted",
+        role="writer",
+        allowance=allowance,
+        **options,
     )
 
 
@@ -60,15 +65,31 @@ async def test_a_fenced_reply_is_accepted_as_it_is(scripted_llm: Start) -> None:
 
 
 BAD = {
-    "malformed": ['{"name": "bridge", "year": 1932', '{"name": "b", "year": NaN}', '{"name":"b","name":"c","year":1}', "It was 1932.",
-                  '{"name": "b", "year": 1} I hope this helps', "[" * 100_000, '{"name": "\\ud800", "year": 1}'],
-    "wrong_type": ['{"name": "b", "year": "long ago"}', '{"name": "b"}', '{"name": "b", "year": 1, "extra": 2}', "[1]", "null", '"x"'],
+    "malformed": [
+        '{"name": "bridge", "year": 1932',
+        '{"name": "b", "year": NaN}',
+        '{"name":"b","name":"c","year":1}',
+        "It was 1932.",
+        '{"name": "b", "year": 1} I hope this helps',
+        "[" * 100_000,
+        '{"name": "\\ud800", "year": 1}',
+    ],
+    "wrong_type": [
+        '{"name": "b", "year": "long ago"}',
+        '{"name": "b"}',
+        '{"name": "b", "year": 1, "extra": 2}',
+        "[1]",
+        "null",
+        '"x"',
+    ],
     "empty": ["", "   \n"],
 }
 
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in BAD.items() for text in texts])
-async def test_an_unusable_reply_gets_one_second_chance_and_then_fails_by_kind(scripted_llm: Start, kind: str, text: str) -> None:
+async def test_an_unusable_reply_gets_one_second_chance_and_then_fails_by_kind(
+    scripted_llm: Start, kind: str, text: str
+) -> None:
     llm = scripted_llm({"Fact": play.raw(text)})
     failure = await ask()
     assert isinstance(failure, Failure)
@@ -114,8 +135,18 @@ async def test_a_refusal_is_final(scripted_llm: Start, fault: play.Fault) -> Non
 
 @pytest.mark.parametrize(
     "fault",
-    [play.status(429), play.status(500), play.status(503), play.status(529), play.status(408), play.reset(), play.reset(20),
-     play.html(), play.no_choices(), play.raw("x")],
+    [
+        play.status(429),
+        play.status(500),
+        play.status(503),
+        play.status(529),
+        play.status(408),
+        play.reset(),
+        play.reset(20),
+        play.html(),
+        play.no_choices(),
+        play.raw("x"),
+    ],
     ids=["429", "500", "503", "529", "408", "reset", "reset mid-body", "html", "no choices", "control"],
 )
 async def test_a_passing_fault_is_retried(scripted_llm: Start, fault: play.Fault) -> None:
@@ -143,11 +174,18 @@ async def test_a_hanging_server_costs_no_more_than_the_deadline(scripted_llm: St
 
 @pytest.mark.parametrize(
     "fault",
-    [play.status(401, "Incorrect API key provided: sk-test-canary-0123456789"), play.status(402), play.status(403),
-     play.status(404, kind="model_not_found"), play.status(429, kind="insufficient_quota")],
+    [
+        play.status(401, "Incorrect API key provided: sk-test-canary-0123456789"),
+        play.status(402),
+        play.status(403),
+        play.status(404, kind="model_not_found"),
+        play.status(429, kind="insufficient_quota"),
+    ],
     ids=["401", "402", "403", "404", "quota"],
 )
-async def test_a_final_refusal_of_the_provider_stops_at_once_and_shows_no_key(scripted_llm: Start, fault: play.Fault) -> None:
+async def test_a_final_refusal_of_the_provider_stops_at_once_and_shows_no_key(
+    scripted_llm: Start, fault: play.Fault
+) -> None:
     llm = scripted_llm({"Fact": fault})
     with pytest.raises(ProviderError) as caught:
         await ask()
@@ -180,10 +218,16 @@ async def test_a_server_without_schemas_is_asked_in_plain_words_from_then_on(scr
 
 async def test_a_setting_that_the_server_refuses_is_left_out(scripted_llm: Start) -> None:
     def script(request: play.ChatRequest) -> object:
-        return GOOD if request.temperature is None else play.status(400, "Unsupported value: 'temperature' does not support 0")
+        return (
+            GOOD
+            if request.temperature is None
+            else play.status(400, "Unsupported value: 'temperature' does not support 0")
+        )
 
     scripted_llm(script)
-    reply = await structured(Fact, [("user", "When?")], model="openai:warm", role="writer", allowance=AMPLE, temperature=0.0)
+    reply = await structured(
+        Fact, [("user", "When?")], model="openai:warm", role="writer", allowance=AMPLE, temperature=0.0
+    )
     assert isinstance(reply, Reply)
 
 
@@ -232,5 +276,7 @@ async def test_the_runnable_is_built_once(scripted_llm: Start, monkeypatch: pyte
 
     monkeypatch.setattr(ChatOpenAI, "with_structured_output", counting)
     for seed in range(3):
-        await structured(Fact, [("user", "?")], model="openai:once", role="critic", allowance=AMPLE, seed=seed, temperature=0.7)
+        await structured(
+            Fact, [("user", "?")], model="openai:once", role="critic", allowance=AMPLE, seed=seed, temperature=0.7
+        )
     assert len(built) == 1

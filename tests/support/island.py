@@ -40,7 +40,11 @@ def plan(_: ChatRequest) -> dict[str, Any]:
     return {
         "restatement": "The birth year of whoever built the lighthouse.",
         "sub_questions": [
-            {"text": QUESTION, "queries": ["Karvel lighthouse builder"], "requires": ["who built it", "the builder's year of birth"]}
+            {
+                "text": QUESTION,
+                "queries": ["Karvel lighthouse builder"],
+                "requires": ["who built it", "the builder's year of birth"],
+            }
         ],
     }
 
@@ -79,7 +83,8 @@ def write(request: ChatRequest) -> dict[str, Any]:
 def support(request: ChatRequest) -> dict[str, Any]:
     return {
         "statements": [
-            {"statement": int(tag.attributes["id"]), "support": 0.97, "problem": ""} for tag in request.tags("statement")
+            {"statement": int(tag.attributes["id"]), "support": 0.97, "problem": ""}
+            for tag in request.tags("statement")
         ]
     }
 

@@ -88,7 +88,9 @@ class Fault:
     then: Any = None
 
 
-def status(code: int, message: str = "scripted fault", *, headers: Mapping[str, str] | None = None, kind: str = "") -> Fault:
+def status(
+    code: int, message: str = "scripted fault", *, headers: Mapping[str, str] | None = None, kind: str = ""
+) -> Fault:
     """An HTTP error with OpenAI's error object."""
     error = {"error": {"message": message, "type": kind or "scripted", "code": kind or None}}
     return Fault(code, headers or {}, body=json.dumps(error).encode())
@@ -132,7 +134,9 @@ def empty() -> Fault:
 
 def no_choices() -> Fault:
     """A completion without choices."""
-    return Fault(body=json.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": []}).encode())
+    return Fault(
+        body=json.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": []}).encode()
+    )
 
 
 def html() -> Fault:
@@ -179,7 +183,9 @@ class ScriptedLLM:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -265,7 +271,11 @@ class ScriptedLLM:
                 "created": int(time.time()),
                 "model": "scripted",
                 "choices": [{"index": 0, "message": message, "finish_reason": fault.finish, "logprobs": None}],
-                "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
+                "usage": {
+                    "prompt_tokens": prompt,
+                    "completion_tokens": completion,
+                    "total_tokens": prompt + completion,
+                },
             },
             ensure_ascii=False,
         ).encode("utf-8", "replace")

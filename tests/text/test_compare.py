@@ -16,7 +16,9 @@ def test_numbers_are_compared_as_numbers() -> None:
     assert numbers("no digits") == set()
 
 
-@pytest.mark.parametrize("text", ["It is not so.", "He isn't here", "Das ist nicht wahr", "这不是真的", "این درست نیست", "ليس كذلك"])
+@pytest.mark.parametrize(
+    "text", ["It is not so.", "He isn't here", "Das ist nicht wahr", "这不是真的", "این درست نیست", "ليس كذلك"]
+)
 def test_negation_is_seen_in_many_languages(text: str) -> None:
     assert negated(text)
 

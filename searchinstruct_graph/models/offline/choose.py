@@ -12,7 +12,7 @@ from searchinstruct_graph.models.tagged import Tag
 from searchinstruct_graph.text.sentences import Span
 from searchinstruct_graph.text.words import stems
 
-ANSWERS = 0.70
+ANSWERS = 0.67
 """Score from which the best quotes count as an answer (README of the offline model: how it was chosen)."""
 
 NEAR_TIE = 0.04
@@ -21,7 +21,7 @@ NEAR_TIE = 0.04
 UNNAMED = 0.08
 """What the score of an answer loses when it mentions none of the question's names."""
 
-STATEMENTS = 4
+STATEMENTS = 5
 """Most statements in an answer."""
 
 
@@ -36,6 +36,7 @@ class Candidate:
 
     @property
     def score(self) -> float:
+        """How well it answers alone."""
         return self.look.score
 
 
@@ -45,7 +46,9 @@ def candidates(question: str, quotes: Sequence[Tag]) -> list[Candidate]:
     for quote in quotes:
         whole = look(question, quote.text, quote.attributes.get("title", ""), [Span(0, len(quote.text))])
         if whole:
-            found.append(Candidate(int(quote.attributes["id"]), quote.text, quote.attributes.get("title", ""), whole[0]))
+            found.append(
+                Candidate(int(quote.attributes["id"]), quote.text, quote.attributes.get("title", ""), whole[0])
+            )
     return sorted(found, key=lambda c: (-c.score, c.number))
 
 
@@ -62,7 +65,7 @@ def shaken(ranked: Sequence[Candidate], temperature: float, seed: int) -> list[C
 def links(first: Candidate, second: Candidate, question: str) -> bool:
     """Whether `second` speaks about something that `first` names and the question does not: a step of a chain."""
     asked = set(terms(question))
-    about = {stem for stem in stems(second.title)} or {stem for stem in stems(second.text[:80])}
+    about = set(stems(second.title)) or set(stems(second.text[:80]))
     for name in names(first.text):
         told = [stem for stem in terms(name) if stem not in asked]
         if told and all(stem in about for stem in told):
@@ -88,7 +91,8 @@ def chain(question: str, ranked: Sequence[Candidate]) -> list[Candidate]:
 
 def answer_score(question: str, picked: Sequence[Candidate]) -> float:
     """How well a chain answers: the best quote's score, raised by the words that only the linked quotes hold, lowered
-    for every name in the question that the whole chain never mentions."""
+    for every name in the question that the whole chain never mentions.
+    """
     if not picked:
         return 0.0
     covered: set[str] = set()

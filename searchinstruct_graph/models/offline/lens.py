@@ -45,16 +45,52 @@ _MENTIONED = re.compile(
     re.IGNORECASE,
 )
 _POINTER = re.compile(r"^\W*(?:see\b|see also\b|for example\b|note\b\W*$|vgl\.|siehe\b)", re.IGNORECASE)
-_COPULA = re.compile(r"\b(?:is|are|means?|refers?|defines?|used|allows?|lets?|called|denotes?|ist|sind|bedeutet|heißt)\b", re.IGNORECASE)
+_COPULA = re.compile(
+    r"\b(?:is|are|means?|refers?|defines?|used|allows?|lets?|called|denotes?|ist|sind|bedeutet|heißt)\b", re.IGNORECASE
+)
 
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("date", re.compile(r"\b(?:when|what (?:year|date|day|month|century|decade)|which (?:year|date|day|month|century|decade)|in what year|wann|quand|cuándo)\b|متى|چه سال|什么时候|何时|哪一年|哪年")),
-    ("number", re.compile(r"\bhow (?:many|much|long|old|tall|high|far|big|large|often|fast|deep|wide|heavy)\b|\b(?:what|which) (?:percent|percentage|number|amount|population)\b|\bwie (?:viele?|lange|hoch|groß)\b|\bcombien\b|\bcuánt[oa]s?\b|كم|چند|多少|几")),
-    ("meaning", re.compile(r"^(?:what (?:is|are|does|do)\b(?! the (?:name|capital|population))|was (?:ist|sind|macht|bedeutet)\b|define\b|explain\b)|\bmean\b")),
-    ("name", re.compile(r"\b(?:who|whom|whose|where|(?:what|which) (?:city|country|state|place|county|town|continent|region|person|company|team|album|film|song|book))\b|\b(?:wer|wem|wen|wo|qui|où|quién|dónde)\b")),
+    (
+        "date",
+        re.compile(
+            r"\b(?:when|(?:what|which) (?:year|date|day|month|century|decade)|wann|quand|cuándo)\b"
+            r"|متى|چه سال|什么时候|何时|哪一年|哪年"
+        ),
+    ),
+    (
+        "number",
+        re.compile(
+            r"\bhow (?:many|much|long|old|tall|high|far|big|large|often|fast|deep|wide|heavy)\b"
+            r"|\b(?:what|which) (?:percent|percentage|number|amount|population)\b"
+            r"|\bwie (?:viele?|lange|hoch|groß)\b|\bcombien\b|\bcuánt[oa]s?\b|كم|چند|多少|几"
+        ),
+    ),
+    (
+        "meaning",
+        re.compile(
+            r"^(?:what (?:is|are|does|do)\b(?! the (?:name|capital|population))|was (?:ist|sind|macht|bedeutet)\b"
+            r"|define\b|explain\b)|\bmean\b"
+        ),
+    ),
+    (
+        "name",
+        re.compile(
+            r"\b(?:who|whom|whose|where|wer|wem|wen|wo|qui|où|quién|dónde)\b"
+            r"|\b(?:what|which) (?:city|country|state|place|county|town|continent|region|person|company|team|album|film|song"
+            r"|book)\b"
+        ),
+    ),
 )
-_DATE = re.compile(r"\b\d{3,4}\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|century|centuries|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b|世纪|年|月|قرن|عام|سنة|سال|jahrhundert|januar|februar|märz|juni|juli|oktober|dezember")
-_NUMBER_WORD = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half|third|quarter|once|twice|ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|hundert|tausend)\b|[一二三四五六七八九十百千万亿]|[٠-٩۰-۹]")
+_DATE = re.compile(
+    r"\b\d{3,4}\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|century|centuries"
+    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b"
+    r"|世纪|年|月|قرن|عام|سنة|سال|jahrhundert|januar|februar|märz|juni|juli|oktober|dezember"
+)
+_NUMBER_WORD = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half|third"
+    r"|quarter|once|twice|ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|hundert|tausend)\b|[一二三四五六七八九十百千万亿]"
+    r"|[٠-٩۰-۹]"
+)
 _CAPITAL = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w’'.-]*")
 _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
 
@@ -94,7 +130,11 @@ def holds_kind(kind: Kind, sentence: str, asked: dict[str, float]) -> bool:
         return bool(_NUMBER_WORD.search(normal_form(sentence)))
     if kind == "name":
         names = [name for name in _CAPITAL.findall(sentence) if not is_stopword(normal_form(name))]
-        return any(stem not in asked for name in names for stem in stems(name)) if _CAPITAL.search(sentence) else not sentence.isascii()
+        return (
+            any(stem not in asked for name in names for stem in stems(name))
+            if _CAPITAL.search(sentence)
+            else not sentence.isascii()
+        )
     if kind == "meaning":
         opening = set(stems(" ".join(sentence.split()[:5])))
         return bool(opening & set(asked)) and bool(_COPULA.search(sentence))
@@ -103,7 +143,9 @@ def holds_kind(kind: Kind, sentence: str, asked: dict[str, float]) -> bool:
 
 def fragment(sentence: str, held: dict[str, float], asked: dict[str, float]) -> bool:
     """Whether the sentence adds nothing to the question's words, or only points to another place."""
-    return len(held.keys() - asked.keys()) < 2 and not _DATE.search(normal_form(sentence)) or bool(_POINTER.search(sentence))
+    return (len(held.keys() - asked.keys()) < 2 and not _DATE.search(normal_form(sentence))) or bool(
+        _POINTER.search(sentence)
+    )
 
 
 def years(text: str) -> list[int]:

@@ -10,13 +10,12 @@ from typing import Any
 from searchinstruct_graph.models.offline.choose import (
     STATEMENTS,
     Candidate,
-    answer_score,
     answers,
     candidates,
     chain,
     shaken,
 )
-from searchinstruct_graph.models.offline.lens import kind_asked, look, terms, weight_of
+from searchinstruct_graph.models.offline.lens import look, terms, weight_of
 from searchinstruct_graph.models.offline.names import names
 from searchinstruct_graph.models.tagged import Tag
 from searchinstruct_graph.text import compare
@@ -24,13 +23,13 @@ from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword
 from searchinstruct_graph.text.words import normal_form, stems, words
 
-QUOTES = 3
+QUOTES = 4
 """Most quotes taken from one page."""
 
 WORTH_QUOTING = 0.30
 """Score from which a sentence is worth handing on: an answer may still be put together from parts."""
 
-ALSO_SAYS = 0.75
+ALSO_SAYS = 0.70
 """A further quote joins the answer when it scores this share of the best one."""
 
 
@@ -57,7 +56,10 @@ _NEXT_QUESTION = re.compile(
     r"|et\s+(?=(?:que|quoi|comment|pourquoi|quand|qui|où|quel)\b)|y\s+(?=(?:qué|cómo|cuándo|quién|dónde|cuál)\b))",
     re.IGNORECASE,
 )
-_COMPARED = re.compile(r"\b(?:both|either|same|first|earlier|later|older|younger|more|between|better|longer|larger|compare|difference|versus|vs)\b|,?\s+or\s+", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"\b(?:both|either|same|first|earlier|later|older|younger|more|between|better|longer|larger|compare|difference|versus|vs)\b|,?\s+or\s+",
+    re.IGNORECASE,
+)
 
 
 def keywords(question: str) -> str:
@@ -83,7 +85,35 @@ def plan(task: Task) -> dict[str, Any]:
     return {"restatement": question, "sub_questions": planned}
 
 
-_ANAPHORA = frozenset("he she it they this that these those his her its their such er sie es dies diese هو هي هذا هذه وی این آن".split())
+_ANAPHORA = frozenset(
+    [
+        "he",
+        "she",
+        "it",
+        "they",
+        "this",
+        "that",
+        "these",
+        "those",
+        "his",
+        "her",
+        "its",
+        "their",
+        "such",
+        "er",
+        "sie",
+        "es",
+        "dies",
+        "diese",
+        "هو",
+        "هي",
+        "هذا",
+        "هذه",
+        "وی",
+        "این",
+        "آن",
+    ]
+)
 
 
 def standing(text: str, spans: Sequence[Span], at: int) -> Span:
@@ -150,7 +180,9 @@ def _complete(question: str, picked: Sequence[Candidate]) -> bool:
     return weight_of(held, question) >= 0.9
 
 
-_CALENDAR = re.compile(r"(?:January|February|March|April|May|June|July|August|September|October|November|December)\b[\s\d,.]*")
+_CALENDAR = re.compile(
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)\b[\s\d,.]*"
+)
 
 
 def next_queries(question: str, ranked: Sequence[Candidate], tried: Sequence[str]) -> list[str]:
@@ -160,13 +192,19 @@ def next_queries(question: str, ranked: Sequence[Candidate], tried: Sequence[str
     proposed: dict[str, float] = {}
     for candidate in ranked[:6]:
         held = candidate.look.covered
-        lacking = [word for word in keywords(question).split() if not set(stems(word)) & held and not is_stopword(normal_form(word))]
+        lacking = [
+            word
+            for word in keywords(question).split()
+            if not set(stems(word)) & held and not is_stopword(normal_form(word))
+        ]
         on_topic = weight_of(frozenset(terms(candidate.title)), question)
         for name in names(candidate.text):
             told = [stem for stem in terms(name) if stem not in asked]
             if not told or len(name) < 3 or _CALENDAR.fullmatch(name):
                 continue
-            worth = candidate.score + 0.5 * on_topic + _beside(name, candidate.text, asked) + 0.15 * (len(name.split()) > 1)
+            worth = (
+                candidate.score + 0.5 * on_topic + _beside(name, candidate.text, asked) + 0.15 * (len(name.split()) > 1)
+            )
             query = " ".join([name, *lacking[:4]])
             if normal_form(query) not in known:
                 proposed[query] = max(proposed.get(query, 0.0), worth)

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...text.sentences import Span, sentences
-from ...text.words import UNSPACED
+from searchinstruct_graph.text.sentences import Span, sentences
+from searchinstruct_graph.text.words import UNSPACED
+
 from .outline import Heading, headings
 
 TARGET = 160
@@ -46,11 +47,8 @@ def size(text: str, start: int = 0, end: int | None = None) -> float:
     piece = text[start:stop]
     pieces = piece.split()
     total = len(pieces)
-    if (
-        len(piece) > _LONGEST_WORD
-        and max(map(len, pieces), default=0) > _LONGEST_WORD
-        or not piece.isascii()
-        and _IS_UNSPACED.search(piece)
+    if (len(piece) > _LONGEST_WORD and max(map(len, pieces), default=0) > _LONGEST_WORD) or (
+        not piece.isascii() and _IS_UNSPACED.search(piece)
     ):
         total = sum(1 for _ in _UNIT.finditer(piece))
     else:

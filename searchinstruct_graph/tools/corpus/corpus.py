@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ...errors import UsageError
-from ...models.embeddings import Embedder, embeddings
+from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.models.embeddings import Embedder, embeddings
+
 from .documents import Document, IndexProgress, Passage, SourceReport
 from .index import Index
 from .indexing import update

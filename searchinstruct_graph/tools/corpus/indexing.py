@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ...errors import UsageError
-from ...models.embeddings import Embedder
+from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.models.embeddings import Embedder
+
 from .chunks import chunks
 from .documents import IndexProgress, SourceReport
 from .generations import (

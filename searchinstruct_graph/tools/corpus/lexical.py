@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...text.words import stems
+from searchinstruct_graph.text.words import stems
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import UsageError
+from searchinstruct_graph.errors import UsageError
 
 VARIABLE = "SEARCHINSTRUCT_MAX_FILE_MB"
 _DEFAULT_MB = 64

@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
-from ..reading import Reading, Unreadable, decode_text, read_html, read_pdf
+from searchinstruct_graph.tools.reading import Reading, Unreadable, decode_text, read_html, read_pdf
+
 from .limits import max_file_bytes, max_records_bytes, over_limit
 from .outline import headings
 from .sources import Entry, _why
@@ -53,7 +54,7 @@ def load(entry: Entry) -> Iterator[Loaded | Skipped]:
 
 
 def clean(text: str) -> str:
-    """Line ends as `\\n`, lone surrogates as U+FFFD: what SQLite, hashes and JSON writers accept."""
+    r"""Line ends as `\n`, lone surrogates as U+FFFD: what SQLite, hashes and JSON writers accept."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

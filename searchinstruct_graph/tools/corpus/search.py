@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...models.embeddings import Embedder
+from searchinstruct_graph.models.embeddings import Embedder
+
 from .documents import Passage
 from .fusion import fuse
 from .index import Index

@@ -8,7 +8,7 @@ import platform
 import stat
 from dataclasses import dataclass, field
 
-from ...errors import UsageError
+from searchinstruct_graph.errors import UsageError
 
 PYDOC = "pydoc:"
 _SUFFIXES = {
@@ -71,7 +71,7 @@ class Source:
 
 
 def printable(name: str) -> str:
-    """A file name that every encoder accepts: bytes that are not UTF-8 stand as `\\xNN`."""
+    r"""A file name that every encoder accepts: bytes that are not UTF-8 stand as `\xNN`."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -247,7 +247,7 @@ def _extracted(tree: HtmlElement, url: str | None) -> str:
             favor_recall=True,
             fast=False,
         )
-    except Exception:  # noqa: BLE001  the extractor walks hostile markup; whatever trips it, the plain reading remains
+    except Exception:
         return ""
     body = getattr(found, "body", None)
     return _tidy(_render(body)) if body is not None else ""

@@ -55,12 +55,12 @@ def read(data: bytes, max_pages: int) -> dict[str, object]:
                 DependencyError,
             ):
                 raise
-            except Exception:  # noqa: BLE001  one damaged page must not cost the others
+            except Exception:
                 broken += 1
         title = ""
         try:
             title = str((reader.metadata.title if reader.metadata else "") or "")
-        except Exception:  # noqa: BLE001  a damaged title must not cost the text
+        except Exception:
             title = ""
     except (FileNotDecryptedError, DependencyError):
         return {
@@ -72,7 +72,7 @@ def read(data: bytes, max_pages: int) -> dict[str, object]:
             "reason": "memory",
             "detail": "the PDF needs more memory than one file may take",
         }
-    except Exception as error:  # noqa: BLE001  whatever a hostile file trips in the parser is the file's fault
+    except Exception as error:
         return {
             "reason": "broken",
             "detail": f"broken PDF ({type(error).__name__}: {str(error)[:120]})",

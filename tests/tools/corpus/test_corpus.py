@@ -140,7 +140,7 @@ def test_several_sources_give_one_ranking_and_both_spellings_share_an_index(
         "other.txt",
     }
     assert counts(open_(docs)) == (0, 0, 0, 1)
-    assert len([path for path in home.rglob("CURRENT")]) == 2
+    assert len(list(home.rglob("CURRENT"))) == 2
 
 
 def test_an_index_of_another_embedding_is_refused(docs: Path, tmp_path: Path) -> None:

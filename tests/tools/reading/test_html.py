@@ -6,7 +6,8 @@ BODY = " ".join(f"The river of chapter {number} runs past the old mill and the n
 
 
 def page(inner: str, head: str = "") -> bytes:
-    return f"<html><head><title>Mills</title>{head}</head><body><article><h1>Rivers</h1><p>{BODY}</p>{inner}</article></body></html>".encode()
+    body = f"<article><h1>Rivers</h1><p>{BODY}</p>{inner}</article>"
+    return f"<html><head><title>Mills</title>{head}</head><body>{body}</body></html>".encode()
 
 
 def text_of(data: bytes) -> str:

@@ -1,0 +1,51 @@
+# Needs Python >= 3.11, make and the package registries; uv is fetched into .tools/ when it is not on PATH.
+SHELL := /bin/bash
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$p && break; done)
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+DATA ?= data
+
+export UV_PYTHON := $(PYTHON)
+# Never download an interpreter: the machine's own serves.
+export UV_PYTHON_DOWNLOADS := never
+export LANGGRAPH_STRICT_MSGPACK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench format audit clean
+
+help: ## list what one can do
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(UV) ## ask a question about Python's own reference: no key, no network once installed
+	@$(UV) run --frozen --quiet searchinstruct ask "What does the with statement guarantee about the exit method?"
+
+test: $(UV) ## run all tests
+	$(UV) run --frozen --quiet --group dev pytest -n auto --dist loadgroup
+
+lint: $(UV) ## style, and the direction of imports
+	$(UV) run --frozen --quiet --group dev ruff check .
+	$(UV) run --frozen --quiet --group dev ruff format --check .
+	$(UV) run --frozen --quiet --group dev lint-imports
+
+types: $(UV) ## the strict type checker
+	$(UV) run --frozen --quiet --group dev mypy
+
+bench: $(UV) ## every figure of the research machine: make bench DATA=folder
+	$(UV) run --frozen --quiet python -m benchmarks.research --data $(DATA)
+
+format: $(UV) ## rewrite the code in the house's style
+	$(UV) run --frozen --quiet --group dev ruff check --fix .
+	$(UV) run --frozen --quiet --group dev ruff format .
+
+audit: $(UV) ## known advisories against what the lock file holds
+	$(UV) export --frozen --quiet --no-emit-project --no-hashes > .tools/requirements.txt
+	$(UV) run --frozen --quiet --group dev pip-audit --requirement .tools/requirements.txt --no-deps --disable-pip
+
+clean: ## remove what the targets above have made
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+.tools/bin/uv:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed; install it and try again" >&2; exit 2; }
+	@echo "fetching uv into .tools/"
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv
