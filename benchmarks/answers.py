@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import answer_sets
-from benchmarks.answer_sets import AnswerSet, Question
+from benchmarks import datasets
+from benchmarks.datasets import Question, QuestionSet
 from benchmarks.plain_loop import plain_loop
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.graphs.research import graph
@@ -72,16 +71,9 @@ async def judge(question: Question, result: dict[str, Any], corpus: Corpus, file
     }
 
 
-def write_corpus(data: AnswerSet, file: str) -> None:
-    """The set's documents as a JSONL corpus."""
-    with open(file, "w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(document, ensure_ascii=False) + "\n" for document in data.documents)
-
-
-async def answer_all(data: AnswerSet, answerer: Answerer, folder: Path) -> list[Outcome]:
+async def answer_all(data: QuestionSet, answerer: Answerer, folder: Path) -> list[Outcome]:
     """Answer every question over the set's corpus; one outcome a question, in order."""
-    file = str(folder / f"{data.name.replace(' ', '-')}.jsonl")
-    write_corpus(data, file)
+    file = await asyncio.to_thread(data.write, folder)
     context = ResearchContext(corpus=[file], model="offline", index=str(folder / "index"))
     corpus = await Corpus.open([file], embedding=context.embeddings, index_dir=context.index)
     gate = asyncio.Semaphore(IN_FLIGHT)
@@ -109,11 +101,11 @@ def balanced(outcomes: Sequence[Outcome]) -> tuple[float, float, float]:
     return (answered + refused) / 2, answered, refused
 
 
-def sample(data: AnswerSet, limit: int, seed: int) -> AnswerSet:
+def sample(data: QuestionSet, limit: int, seed: int) -> QuestionSet:
     """At most `limit` questions, drawn by seed."""
     if not limit or len(data.questions) <= limit:
         return data
-    return AnswerSet(data.name, data.documents, random.Random(seed).sample(data.questions, limit))
+    return QuestionSet(data.name, data.documents, random.Random(seed).sample(data.questions, limit))
 
 
 async def measure(
@@ -121,9 +113,9 @@ async def measure(
 ) -> tuple[list[dict[str, Any]], dict[str, list[Outcome]]]:
     """All rows of the table for one arm, and the outcomes they rest on."""
     answerer = ARMS[arm]
-    en = answer_sets.xquad(data)
-    there, gone = answer_sets.without_gold(en, 100, seed)
-    sets = [answer_sets.multihop(data), en, answer_sets.msmarco(data), answer_sets.qed(data), answer_sets.timeqa(data)]
+    en = datasets.xquad(data)
+    there, gone = datasets.without_gold(en, 100, seed)
+    sets = [datasets.multihop(data), en, datasets.msmarco(data), datasets.qed(data), datasets.timeqa(data)]
     found: dict[str, list[Outcome]] = {}
     for each in sets:
         found[each.name] = await answer_all(sample(each, limit, seed), answerer, folder)

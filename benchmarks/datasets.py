@@ -1,100 +1,132 @@
-"""Search test sets from the folders of `--data`: a corpus of documents, and questions with their gold documents."""
+"""Questions with gold evidence, read from the folders of `--data`; each set's README there gives its schema."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
-    """A query and the ids of the documents that answer it."""
+    """A question and what is known about its answer. `gold` are document ids; `span` is in the gold document."""
 
+    id: str
     text: str
-    gold: tuple[str, ...]
+    answers: list[str] = field(default_factory=list)
+    gold: list[str] = field(default_factory=list)
+    span: tuple[int, int] | None = None
+    answerable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class SearchSet:
-    """A corpus of `{id, title, text}` records and the questions asked of it."""
+@dataclass(frozen=True)
+class QuestionSet:
+    """A corpus ({id, title, text} records) and its questions."""
 
     name: str
     documents: list[dict[str, str]]
     questions: list[Question]
 
-    def write(self, folder: Path) -> Path:
-        """Write the corpus as JSONL into `folder`; returns the file."""
-        path = folder / f"{self.name.replace(' ', '-')}.jsonl"
-        with path.open("w", encoding="utf-8") as handle:
-            for document in self.documents:
-                handle.write(json.dumps(document, ensure_ascii=False) + "\n")
-        return path
+    def write(self, folder: Path) -> str:
+        """Write the documents as a JSONL corpus into `folder`; returns the file's path."""
+        path = folder / f"{self.name.replace(' ', '-').replace(',', '')}.jsonl"
+        with path.open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(document, ensure_ascii=False) + "\n" for document in self.documents)
+        return str(path)
 
 
-def records(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a `.jsonl` or `.jsonl.gz` file."""
-    opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as handle:
-        for line in handle:
-            if line.strip():
-                yield json.loads(line)
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a JSONL file, gzipped or not."""
+    open_text = gzip.open if path.suffix == ".gz" else open
+    with open_text(path, "rt", encoding="utf-8") as stream:
+        for line in stream:
+            yield json.loads(line)
 
 
-def xquad(data: Path, language: str) -> SearchSet:
-    """Paragraphs and questions of one language; a paragraph's id is its place."""
-    ids: dict[str, str] = {}
-    questions = []
-    for item in records(data / "xquad" / f"xquad.{language}.jsonl.gz"):
-        key = ids.setdefault(item["context"], f"p{len(ids)}")
-        questions.append(Question(item["question"], (key,)))
-    documents = [{"id": key, "title": "", "text": text} for text, key in ids.items()]
-    return SearchSet(f"xquad {language}", documents, questions)
+def _records(rows: Iterator[dict[str, Any]]) -> list[dict[str, str]]:
+    return [{"id": row["id"], "title": row.get("title", ""), "text": row["text"]} for row in rows]
 
 
-def _corpus(path: Path) -> list[dict[str, str]]:
-    return [{"id": item["id"], "title": item.get("title", ""), "text": item["text"]} for item in records(path)]
+def multihop(data: Path) -> QuestionSet:
+    """Multi-hop questions over Wikipedia paragraphs."""
+    folder = data / "multihop"
+    questions = [
+        Question(row["id"], row["question"], [row["answer"]], row["gold_ids"])
+        for row in lines(folder / "questions.jsonl")
+    ]
+    return QuestionSet("multihop", _records(lines(folder / "corpus.jsonl.gz")), questions)
 
 
-def msmarco(data: Path) -> SearchSet:
+def msmarco(data: Path) -> QuestionSet:
     """Web questions with one gold passage each."""
-    home = data / "msmarco"
-    questions = [Question(q["question"], (q["gold_id"],)) for q in records(home / "questions.jsonl.gz")]
-    return SearchSet("msmarco", _corpus(home / "corpus.jsonl.gz"), questions)
+    folder = data / "msmarco"
+    questions = [
+        Question(row["id"], row["question"], row["answers"], [row["gold_id"]])
+        for row in lines(folder / "questions.jsonl.gz")
+    ]
+    return QuestionSet("msmarco", _records(lines(folder / "corpus.jsonl.gz")), questions)
 
 
-def multihop(data: Path) -> SearchSet:
-    """Questions that need several Wikipedia paragraphs."""
-    home = data / "multihop"
-    questions = [Question(q["question"], tuple(q["gold_ids"])) for q in records(home / "questions.jsonl")]
-    return SearchSet("multihop", _corpus(home / "corpus.jsonl.gz"), questions)
+def qed(data: Path) -> QuestionSet:
+    """Natural questions with the gold paragraph and sentence; `none`: no sentence entails the answer."""
+    folder = data / "qed-nq"
+    questions = [
+        Question(
+            row["id"],
+            row["question"],
+            row["answers"],
+            [row["paragraph_id"]],
+            tuple(row["selected_span"]) if row["explanation_type"] == "single_sentence" else None,
+            row["explanation_type"] != "none",
+        )
+        for row in lines(folder / "questions.jsonl.gz")
+    ]
+    return QuestionSet("qed-nq", _records(lines(folder / "corpus.jsonl.gz")), questions)
 
 
-def pubmedqa(data: Path) -> SearchSet:
+def timeqa(data: Path) -> QuestionSet:
+    """Time-qualified questions over Wikipedia pages, some without an answer in the page."""
+    documents, questions = [], []
+    for page in lines(data / "timeqa" / "pages.jsonl.gz"):
+        title = page["title"].rsplit("/", 1)[-1].replace("_", " ")
+        documents.append({"id": page["id"], "title": title, "text": "\n\n".join(page["paragraphs"])})
+        for number, asked in enumerate(page["questions"]):
+            answers = [answer["text"] for answer in asked["answers"]]
+            questions.append(
+                Question(f"{page['id']}#{number}", asked["question"], answers, [page["id"]], answerable=bool(answers))
+            )
+    return QuestionSet("timeqa", documents, questions)
+
+
+def xquad(data: Path, language: str = "en") -> QuestionSet:
+    """Reading questions; the paragraphs are the corpus."""
+    paragraphs: dict[str, str] = {}
+    questions = []
+    for row in lines(data / "xquad" / f"xquad.{language}.jsonl.gz"):
+        gold = paragraphs.setdefault(row["context"], f"p{len(paragraphs)}")
+        questions.append(Question(row["id"], row["question"], [row["answers"][0]["text"]], [gold]))
+    documents = [{"id": name, "title": "", "text": text} for text, name in paragraphs.items()]
+    return QuestionSet(f"xquad {language}", documents, questions)
+
+
+def pubmedqa(data: Path) -> QuestionSet:
     """Medical questions; a document is the joined contexts of one abstract."""
-    items = list(records(data / "pubmedqa" / "pubmedqa.jsonl.gz"))
-    documents = [{"id": str(i["id"]), "title": "", "text": "\n\n".join(i["contexts"])} for i in items]
-    return SearchSet("pubmedqa", documents, [Question(i["question"], (str(i["id"]),)) for i in items])
+    rows = list(lines(data / "pubmedqa" / "pubmedqa.jsonl.gz"))
+    documents = [{"id": str(row["id"]), "title": "", "text": "\n\n".join(row["contexts"])} for row in rows]
+    questions = [Question(str(row["id"]), row["question"], [row["long_answer"]], [str(row["id"])]) for row in rows]
+    return QuestionSet("pubmedqa", documents, questions)
 
 
-def qed_nq(data: Path) -> SearchSet:
-    """Questions people asked a search engine, with the paragraph that belongs to each."""
-    home = data / "qed-nq"
-    questions = [Question(q["question"], (q["paragraph_id"],)) for q in records(home / "questions.jsonl.gz")]
-    return SearchSet("qed-nq", _corpus(home / "corpus.jsonl.gz"), questions)
-
-
-SEARCH_SETS: dict[str, Callable[[Path], SearchSet]] = {
-    "xquad en": lambda data: xquad(data, "en"),
-    "msmarco": msmarco,
-    "pubmedqa": pubmedqa,
-    "multihop": multihop,
-    "xquad de": lambda data: xquad(data, "de"),
-    "xquad zh": lambda data: xquad(data, "zh"),
-    "xquad ar": lambda data: xquad(data, "ar"),
-    "qed-nq": qed_nq,
-}
-"""Name of each set and the function that loads it from the data folder."""
+def without_gold(full: QuestionSet, count: int, seed: int) -> tuple[QuestionSet, QuestionSet]:
+    """`count` questions, once over the whole corpus and once over the corpus without any of their gold documents."""
+    chosen = random.Random(seed).sample(full.questions, min(count, len(full.questions)))
+    removed = {name for question in chosen for name in question.gold}
+    rest = [document for document in full.documents if document["id"] not in removed]
+    silent = [Question(q.id, q.text, [], [], answerable=False) for q in chosen]
+    return QuestionSet(f"{full.name} with gold", full.documents, chosen), QuestionSet(
+        f"{full.name} without gold", rest, silent
+    )

@@ -1,99 +1,62 @@
-"""Recall@10 of the corpus search, beside its two halves.
-
-python benchmarks/retrieval.py --data ../shared/data
-"""
+"""Recall@10 of the corpus search, beside its two halves alone."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.datasets import SEARCH_SETS, SearchSet
+from benchmarks import datasets
+from benchmarks.datasets import QuestionSet
 from searchinstruct_graph.tools.corpus import Corpus
 
-TARGETS = {
-    "xquad en": 0.995,
-    "msmarco": 0.985,
-    "pubmedqa": 0.99,
-    "multihop": 0.86,
-    "xquad de": 0.98,
-    "xquad zh": 0.98,
-    "xquad ar": 0.98,
-}
 K = 10
+
+SETS: dict[str, tuple[Callable[[Path], QuestionSet], float | None]] = {
+    "xquad en": (datasets.xquad, 0.995),
+    "msmarco": (datasets.msmarco, 0.985),
+    "pubmedqa": (datasets.pubmedqa, 0.99),
+    "multihop": (datasets.multihop, 0.86),
+    "xquad de": (lambda data: datasets.xquad(data, "de"), 0.98),
+    "xquad zh": (lambda data: datasets.xquad(data, "zh"), 0.98),
+    "xquad ar": (lambda data: datasets.xquad(data, "ar"), 0.98),
+    "qed-nq": (datasets.qed, None),
+}
+"""How each set is loaded, and the recall wanted of both halves together."""
 
 
 def recall(found: Sequence[str], gold: Iterable[str]) -> float:
-    """Share of the gold documents among the documents of the first ten passages."""
+    """Share of the gold documents among the documents found."""
     gold = list(gold)
     return sum(key in found for key in gold) / len(gold)
 
 
-async def measure(test: SearchSet) -> dict[str, Any]:
-    """Recall@10 of words, vectors and both; and each question's outcome."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = await asyncio.to_thread(test.write, Path(folder))
-        corpus = await Corpus.open([str(path)], index_dir=f"{folder}/index")
-        (index,) = corpus._indexes
-        vectors = corpus._embedder.embed([question.text for question in test.questions])
-        outcomes = []
-        for question, vector in zip(test.questions, vectors, strict=True):
-            halves = {
-                "words": index.by_words(question.text, K),
-                "vectors": index.by_vector(vector, K),
-            }
-            found = {name: [row.key.lstrip("#") for row, _ in hits[:K]] for name, hits in halves.items()}
-            found["fused"] = [hit.uri.partition("#")[2] for hit in await corpus.search(question.text, K)]
-            scores = {name: recall(keys, question.gold) for name, keys in found.items()}
-            outcomes.append({"question": question.text, "gold": list(question.gold), **scores})
-        report = corpus.report[0]
-        means = {
-            name: sum(float(str(o[name])) for o in outcomes) / len(outcomes) for name in ("words", "vectors", "fused")
-        }
-        return {
-            "documents": report.documents,
-            "chunks": report.chunks,
-            **means,
-            "outcomes": outcomes,
-        }
+async def measure(test: QuestionSet, folder: Path) -> list[dict[str, Any]]:
+    """One outcome a question: recall@10 of words, of vectors, and of both fused."""
+    path = await asyncio.to_thread(test.write, folder)
+    corpus = await Corpus.open([path], index_dir=str(folder / "index"))
+    (index,) = corpus._indexes
+    vectors = corpus._embedder.embed([question.text for question in test.questions])
+    outcomes = []
+    for question, vector in zip(test.questions, vectors, strict=True):
+        halves = {"words": index.by_words(question.text, K), "vectors": index.by_vector(vector, K)}
+        found = {name: [row.key.lstrip("#") for row, _ in hits[:K]] for name, hits in halves.items()}
+        found["fused"] = [hit.uri.partition("#")[2] for hit in await corpus.search(question.text, K)]
+        scores = {name: recall(keys, question.gold) for name, keys in found.items()}
+        outcomes.append({"question": question.text, "gold": question.gold, **scores})
+    return outcomes
 
 
 def run(data: Path, seed: int = 0) -> dict[str, Any]:
-    """Measure every set below `data`; nothing is random here, so `seed` changes nothing."""
-    del seed
-    results: dict[str, Any] = {}
-    print(f"{'recall@10':<12}{'documents':>10}{'questions':>10}{'words':>8}{'vectors':>8}{'fused':>8}{'target':>8}")
-    for name, load in SEARCH_SETS.items():
-        test = load(data)
-        result = asyncio.run(measure(test))
-        target = TARGETS.get(name)
-        results[name] = {
-            **result,
-            "target": target,
-            "reached": target is None or result["fused"] >= target,
-        }
-        print(
-            f"{name:<12}{result['documents']:>10}{len(test.questions):>10}{result['words']:>8.4f}"
-            f"{result['vectors']:>8.4f}{result['fused']:>8.4f}{target if target else '':>8}"
-        )
-    return results
-
-
-def main() -> None:
-    """Print the table; write the outcomes of every question to `--out`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path)
-    chosen = parser.parse_args()
-    results = run(chosen.data)
-    if chosen.out:
-        chosen.out.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    """{"rows": [...], "outcomes": {set: [...]}}; nothing is random here, so `seed` changes nothing."""
+    rows, outcomes = [], {}
+    for name, (load, target) in SETS.items():
+        with TemporaryDirectory() as folder:
+            outcomes[name] = asyncio.run(measure(load(data), Path(folder)))
+        for arm in ("fused", "words", "vectors"):
+            value = sum(outcome[arm] for outcome in outcomes[name]) / len(outcomes[name])
+            wanted = target if arm == "fused" else None
+            rows.append({"arm": arm, "what": "recall@10 of search", "data": name, "value": value, "target": wanted})
+    return {"rows": rows, "outcomes": outcomes}

@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 
 from searchinstruct_graph.agents.context import ResearchContext
-from searchinstruct_graph.cli.display import Narrator, as_json, show_result
+from searchinstruct_graph.cli.display import Narrator, as_json, edited_text, show_result
 from searchinstruct_graph.cli.threads import Threads, checked_thread, new_thread, open_threads
 from searchinstruct_graph.errors import ProviderError, UsageError
 
@@ -116,11 +116,11 @@ class _Run:
             state = await graph.aget_state(config)
             work = self._work(state)
             if work is not _DONE:
-                await threads.remember(self.thread, context)
-                self.resumable = True
                 with self.narrator as narrator:
-                    narrator.say(f"thread {self.thread}")
                     await self._index(context)
+                    await threads.remember(self.thread, context)
+                    self.resumable = True
+                    narrator.say(f"thread {self.thread}")
                     waited = True
                     while True:
                         if state.interrupts:
@@ -210,9 +210,8 @@ class _Run:
             return None
         if answer != "e":
             return Command(resume=True)
-        edited = typer.edit(as_json(plan), extension=".json")
         try:
-            return Command(resume=json.loads(edited) if edited else True)
+            return Command(resume=json.loads(edited_text(as_json(plan), ".json")))
         except ValueError as error:
             raise UsageError(f"the edited plan is not JSON ({error}); resume with: {how}") from error
 

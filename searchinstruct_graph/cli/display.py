@@ -6,12 +6,19 @@ Titles, quotes and answers are written by strangers: control characters are take
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import subprocess
 import sys
+import tempfile
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from searchinstruct_graph.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +49,10 @@ def console(*, error: bool = False) -> Console:
     """Standard output, or standard error; without colours when piped or when NO_COLOR is set."""
     from rich.console import Console
 
-    return Console(stderr=error, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    made = Console(stderr=error, highlight=False, emoji=False, markup=False)
+    # Piped text is not folded: a path broken in two is no path.
+    made.soft_wrap = not made.is_terminal
+    return made
 
 
 class Narrator:
@@ -116,6 +126,19 @@ _NEXT = {
     "reanswer": "drawing independent re-answers",
     "verdict": "acting on the verdict",
 }
+
+
+def edited_text(text: str, suffix: str) -> str:
+    """`text` after a person has edited it in $VISUAL, $EDITOR or vi. Raises UsageError when the editor cannot be run."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.NamedTemporaryFile("w+", suffix=suffix, encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        try:
+            subprocess.run([*shlex.split(editor), file.name], check=True)  # noqa: S603 (the person's own editor)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise UsageError(f"the editor {editor!r} failed ({error}); set EDITOR to one that works") from error
+        return Path(file.name).read_text(encoding="utf-8")
 
 
 def _shortened(text: str) -> str:

@@ -54,7 +54,8 @@ def main() -> None:
     # Checkpoints are read back in strict mode, which LangGraph decides when it is imported.
     os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except SearchInstructError as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
@@ -63,7 +64,12 @@ def main() -> None:
         # The reader of our output has gone; python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except typer.Abort:
+        _fail("aborted", 130)
     except Exception as error:
+        if explain := getattr(error, "format_message", None):
+            # The command line itself is wrong: a flag, a value, a missing argument.
+            _fail(f"{explain()} (see searchinstruct --help)", 2)
         if os.environ.get(DEBUG_VARIABLE):
             raise
         _fail(f"unexpected {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where)", 1)

@@ -117,11 +117,11 @@ async def assess_evidence(state: SearcherState, runtime: Runtime[ResearchContext
     quotes = _own(state["evidence"], state["number"])
     verdict = await assess(state["sub_question"], quotes, state["tried"], context, left)
     queries = fresh_queries(verdict.next_queries, state["tried"])
+    lacking = f"missing: {'; '.join(verdict.missing)}" if verdict.missing else "not enough yet"
     runtime.stream_writer(
         progress(
             "assess",
-            f"sub-question {state['number']}: "
-            + ("enough evidence" if verdict.sufficient else f"missing: {'; '.join(verdict.missing)}"),
+            f"sub-question {state['number']}: {'enough evidence' if verdict.sufficient else lacking}",
             sub_question=state["number"],
             sufficient=verdict.sufficient,
             missing=verdict.missing,
