@@ -9,7 +9,7 @@ from searchinstruct_graph.text.words import normal_form
 
 _WORD = r"[A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΩА-Я][\w’'\-]*\.?"
 _LINK = r"(?:of|the|and|de|la|le|du|des|van|von|der|den|del|di|da|al|bin|ibn|in|on|for|&|to|a)"
-_RUN = re.compile(rf"{_WORD}(?:(?:\s+(?:{_LINK}\s+){{0,2}})(?:{_WORD}|\d+\b))*(?:\s+\((?:[^()]{{1,40}})\))?")
+_RUN = re.compile(rf"{_WORD}(?:\s+(?:{_LINK}\s+){{0,2}}{_WORD}|\s+\d+\b)*(?:\s+\((?:[^()]{{1,40}})\))?")
 _QUOTED = re.compile(r"[\"“«„]([^\"”»“]{2,80})[\"”»“]")
 _CODE = re.compile(r"`+([^`\n]{1,60})`+|\b([a-z]+_[a-z_]+|__\w+__|\w+\(\))")
 _OPENING = frozenset(
@@ -86,8 +86,8 @@ def names(text: str) -> list[str]:
     """Names in order of appearance, each once, without a leading function word. Empty for scripts without capitals."""
     found: dict[str, str] = {}
     for match in [*_QUOTED.finditer(text), *_RUN.finditer(text), *_CODE.finditer(text)]:
-        raw = next((group for group in match.groups() if group), match.group())
-        name = _trimmed(raw)
+        marked = next((group for group in match.groups() if group), None)
+        name = marked.strip() if marked else _trimmed(match.group())
         if name and not all(is_stopword(normal_form(word)) for word in name.split()):
             found.setdefault(normal_form(name), name)
     return list(found.values())

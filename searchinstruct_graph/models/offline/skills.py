@@ -255,8 +255,12 @@ def write(task: Task) -> dict[str, Any]:
     return {"statements": drafted[: STATEMENTS * len(asked)]}
 
 
+_BULLET = re.compile(r"^[\s*#>•+|\-]+(?=[\w\"'`“(])")
+
+
 def _spaced(text: str) -> str:
-    return " ".join(text.split())
+    """The quote as running text: white space folded, a leading bullet or heading mark left out."""
+    return _BULLET.sub("", " ".join(text.split()))
 
 
 def support(task: Task) -> dict[str, Any]:
