@@ -17,7 +17,7 @@ help: ## list what one can do
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: $(UV) ## ask a question about Python's own reference: no key, no network once installed
-	@$(UV) run --frozen --quiet searchinstruct ask "What does the with statement guarantee about the exit method?"
+	@$(UV) run --frozen --quiet searchinstruct ask "What is the difference between a global and a nonlocal statement?"
 
 test: $(UV) ## run all tests
 	$(UV) run --frozen --quiet --group dev pytest -n auto --dist loadgroup

@@ -164,12 +164,8 @@ def show_result(result: ResearchOutput, models: Sequence[str]) -> None:
             )
         )
         for quote in source["quotes"]:
-            out.print(
-                Padding(
-                    Text(f"“{_shortened(quote['text'])}”  ({quote['start']}-{quote['end']})", style="italic"),
-                    (0, 0, 0, 4),
-                )
-            )
+            line = Text(f"“{_shortened(quote['text'])}”  ({quote['start']}-{quote['end']})", style="italic")
+            out.print(Padding(line, (0, 0, 0, 4)) if out.is_terminal else Text("    ") + line)
     critique, usage = result["critique"], result["usage"]
     agreed = (
         "no re-answers"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,8 @@ def test_a_question_is_answered_with_its_sources(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "It was built by Mara Denholm" in done.stdout.replace("\n", " ")
     assert "lighthouse.md" in done.stdout
+    # Piped text is neither folded nor cut.
+    assert re.search(r"“.*It was built by Mara Denholm in three summers\..*”  \(\d+-\d+\)\n", done.stdout)
     assert "extractive" in done.stdout
     assert "planned 1 sub-question" in done.stderr
     assert ESCAPE not in done.stdout + done.stderr
