@@ -37,21 +37,10 @@ _FATAL_CODES = frozenset(
     {"insufficient_quota", "model_not_found", "invalid_api_key", "billing_hard_limit_reached", "account_deactivated"}
 )
 _NETWORK = frozenset(
-    [
-        "APIConnectionError",
-        "APITimeoutError",
-        "ConnectError",
-        "ConnectTimeout",
-        "ReadTimeout",
-        "WriteTimeout",
-        "PoolTimeout",
-        "ReadError",
-        "WriteError",
-        "RemoteProtocolError",
-        "CloseError",
-        "ServerDisconnectedError",
-        "JSONDecodeError",
-    ]
+    (
+        "APIConnectionError APITimeoutError ConnectError ConnectTimeout ReadTimeout WriteTimeout PoolTimeout "
+        "ReadError WriteError RemoteProtocolError CloseError ServerDisconnectedError JSONDecodeError"
+    ).split()
 )
 _SECRET = re.compile(
     r"(?i)(?:authorization\W+)?\b(?:bearer|basic)\s+\S+|\bauthorization\W+\S+|\bapi[-_ ]?key\W{1,4}(?:provided\W{1,2})?\S+"

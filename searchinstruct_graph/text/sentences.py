@@ -19,7 +19,8 @@ class Span(NamedTuple):
     end: int
 
 
-def _trim(text: str, start: int, end: int) -> Span | None:
+def trimmed(text: str, start: int, end: int) -> Span | None:
+    """The span without the white space at its ends; None when nothing is left."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
@@ -43,11 +44,11 @@ def sentences(text: str, language: str = "en") -> list[Span]:
         piece = text[block.start : block.end]
         at = block.start
         for sentence in sentencex.segment(language, piece):
-            span = _trim(text, at, at + len(sentence))
+            span = trimmed(text, at, at + len(sentence))
             at += len(sentence)
             if span is not None:
                 spans.append(span)
-        rest = _trim(text, at, block.end)
+        rest = trimmed(text, at, block.end)
         if rest is not None:
             spans.append(rest)
     return spans

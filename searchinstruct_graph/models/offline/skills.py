@@ -86,33 +86,7 @@ def plan(task: Task) -> dict[str, Any]:
 
 
 _ANAPHORA = frozenset(
-    [
-        "he",
-        "she",
-        "it",
-        "they",
-        "this",
-        "that",
-        "these",
-        "those",
-        "his",
-        "her",
-        "its",
-        "their",
-        "such",
-        "er",
-        "sie",
-        "es",
-        "dies",
-        "diese",
-        "هو",
-        "هي",
-        "هذا",
-        "هذه",
-        "وی",
-        "این",
-        "آن",
-    ]
+    ("he she it they this that these those his her its their such er sie es dies diese هو هي هذا هذه وی این آن").split()
 )
 
 

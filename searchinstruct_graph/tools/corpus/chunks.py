@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from searchinstruct_graph.text.sentences import Span, sentences
+from searchinstruct_graph.text.sentences import Span, sentences, trimmed
 from searchinstruct_graph.text.words import UNSPACED
 
 from .outline import Heading, headings
@@ -61,7 +61,7 @@ def chunks(text: str, language: str = "en") -> list[Chunk]:
     """Cut `text` into chunks, in order, not overlapping, together holding every non-blank character."""
     outline = headings(text)
     if size(text) <= LONGEST:
-        whole = _trim(text, 0, len(text))
+        whole = trimmed(text, 0, len(text))
         return [Chunk(*whole, "")] if whole else []
     return list(_packed(text, outline, language))
 
@@ -102,7 +102,7 @@ def _blocks(text: str, outline: list[Heading]) -> Iterator[tuple[Heading | None,
     at = 0
     for heading in outline:
         yield from ((None, block) for block in _paragraphs(text, at, heading.start))
-        block = _trim(text, heading.start, heading.end)
+        block = trimmed(text, heading.start, heading.end)
         if block:
             yield heading, block
         at = heading.end
@@ -111,11 +111,11 @@ def _blocks(text: str, outline: list[Heading]) -> Iterator[tuple[Heading | None,
 
 def _paragraphs(text: str, start: int, end: int) -> Iterator[Span]:
     for found in _BLANK_LINE.finditer(text, start, end):
-        block = _trim(text, start, found.start())
+        block = trimmed(text, start, found.start())
         start = found.end()
         if block:
             yield block
-    block = _trim(text, start, end)
+    block = trimmed(text, start, end)
     if block:
         yield block
 
@@ -141,20 +141,11 @@ def _word_runs(text: str, span: Span) -> Iterator[Span]:
         touches = unit.start() == end and end > start
         inside = touches and not (_IS_UNSPACED.match(unit.group()) or _IS_UNSPACED.match(text[end - 1]))
         if filled >= TARGET and (not inside or filled >= LONGEST - 1):
-            trimmed = _trim(text, start, end)
+            trimmed = trimmed(text, start, end)
             if trimmed:
                 yield trimmed
             start, filled = unit.start(), 0.0
         end = unit.end()
         filled += 1 / _CHARACTERS_A_WORD if _IS_UNSPACED.match(unit.group()) else 1
-    trimmed = _trim(text, start, end)
-    if trimmed:
-        yield trimmed
-
-
-def _trim(text: str, start: int, end: int) -> Span | None:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return Span(start, end) if start < end else None
+    if piece := trimmed(text, start, end):
+        yield piece
