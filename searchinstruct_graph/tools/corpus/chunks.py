@@ -141,9 +141,8 @@ def _word_runs(text: str, span: Span) -> Iterator[Span]:
         touches = unit.start() == end and end > start
         inside = touches and not (_IS_UNSPACED.match(unit.group()) or _IS_UNSPACED.match(text[end - 1]))
         if filled >= TARGET and (not inside or filled >= LONGEST - 1):
-            trimmed = trimmed(text, start, end)
-            if trimmed:
-                yield trimmed
+            if piece := trimmed(text, start, end):
+                yield piece
             start, filled = unit.start(), 0.0
         end = unit.end()
         filled += 1 / _CHARACTERS_A_WORD if _IS_UNSPACED.match(unit.group()) else 1
