@@ -40,8 +40,10 @@ def sentences(text: str, language: str = "en") -> list[Span]:
     abbreviations the splitter knows; an unknown code falls back to the rules common to all scripts.
     """
     spans: list[Span] = []
+    # The splitter takes what UTF-8 can carry; a lone surrogate becomes one character, so offsets hold.
+    encodable = text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
     for block in _blocks(text):
-        piece = text[block.start : block.end]
+        piece = encodable[block.start : block.end]
         at = block.start
         for sentence in sentencex.segment(language, piece):
             span = trimmed(text, at, at + len(sentence))
