@@ -53,9 +53,19 @@ that name next.
 )
 
 
-async def open_corpus(context: ResearchContext) -> Corpus:
-    """The run's corpus; opened once a process and brought up to date when a source changed."""
-    return await Corpus.open(context.corpus, embedding=context.embeddings, index_dir=context.index)
+_opened: dict[tuple[tuple[str, ...], str, str | None], Corpus] = {}
+
+
+async def open_corpus(context: ResearchContext, *, refresh: bool = True) -> Corpus:
+    """The run's corpus, brought up to date with its sources when `refresh` is set.
+
+    Looking for changes costs a `stat` a file, so a searcher refreshes once, at its first query, and the pages that it
+    then reads come from the same state of the index.
+    """
+    key = (tuple(context.corpus), context.embeddings, context.index)
+    if refresh or key not in _opened:
+        _opened[key] = await Corpus.open(context.corpus, embedding=context.embeddings, index_dir=context.index)
+    return _opened[key]
 
 
 def fresh_queries(proposed: Sequence[str], tried: Sequence[str]) -> list[str]:

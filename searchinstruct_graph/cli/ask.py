@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
-import os
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
@@ -16,10 +13,10 @@ import typer
 
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.cli.display import Narrator, as_json, edited_text, show_result
+from searchinstruct_graph.cli.interrupts import INTERRUPTED, run
 from searchinstruct_graph.cli.threads import Threads, checked_thread, new_thread, open_threads
 from searchinstruct_graph.errors import ProviderError, UsageError
 
-INTERRUPTED = 130
 ROLES = ("planner", "searcher", "writer", "critic")
 
 
@@ -61,31 +58,15 @@ def ask(
     **settings: Any,
 ) -> None:
     """Answer QUESTION from the corpus, every statement cited with verbatim quotes and checked by the critic."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    code = asyncio.run(_until_interrupted(_Run(question, thread, json_, given)))
-    if code:
-        sys.stdout.flush()
-        # Threads that index or embed cannot be cancelled; the checkpoint and the index are safe without them.
-        os._exit(code) if code == INTERRUPTED else sys.exit(code)
-
-
-async def _until_interrupted(run: _Run) -> int:
-    """The run's exit code; SIGINT and SIGTERM end it in a resumable state."""
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(run.go())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+    asked = _Run(question, thread, json_, {name: value for name, value in settings.items() if value is not None})
     try:
-        return await task
-    except asyncio.CancelledError:
-        run.narrator.pause()
-        how = f"; resume with: searchinstruct ask --thread {run.thread}" if run.resumable else ""
-        typer.echo(f"interrupted{how}", err=True)
-        return INTERRUPTED
+        code = run(asked.go(), asked.interrupted)
     except ProviderError as error:
-        run.narrator.pause()
-        raise ProviderError(
-            f"{error}; when that is mended, resume with: searchinstruct ask --thread {run.thread}"
-        ) from error
+        raise ProviderError(f"{error}; when that is mended, resume with: {asked.resume}") from error
+    finally:
+        asked.narrator.pause()
+    if code:
+        raise typer.Exit(code)
 
 
 class _Run:
@@ -99,6 +80,16 @@ class _Run:
         self.given = given
         self.resumable = False
         self.narrator = Narrator(quiet=json_)
+
+    @property
+    def resume(self) -> str:
+        """The command that takes this thread up again."""
+        return f"searchinstruct ask --thread {self.thread}"
+
+    def interrupted(self) -> str:
+        """What to say when a person or the system stops the run."""
+        self.narrator.pause()
+        return f"interrupted; resume with: {self.resume}" if self.resumable else "interrupted"
 
     async def go(self) -> int:
         from searchinstruct_graph.graphs.research import build_graph, checked_question
@@ -196,24 +187,23 @@ class _Run:
         self.narrator.pause()
         kept = ("text", "queries", "requires")
         plan = {"sub_questions": [{key: part[key] for key in kept} for part in asked["plan"]["sub_questions"]]}
-        how = f"searchinstruct ask --thread {self.thread}"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             if waited:
                 return Command(resume=True)
             typer.echo(as_json({"thread": self.thread, **plan}))
-            typer.echo(f"the plan waits for review; accept it with: {how}", err=True)
+            typer.echo(f"the plan waits for review; accept it with: {self.resume}", err=True)
             return None
         typer.echo(as_json(plan), err=True)
         answer = typer.prompt("accept this plan, edit it, or quit [a/e/q]", default="a", err=True).strip().lower()[:1]
         if answer == "q":
-            typer.echo(f"resume with: {how}", err=True)
+            typer.echo(f"resume with: {self.resume}", err=True)
             return None
         if answer != "e":
             return Command(resume=True)
         try:
             return Command(resume=json.loads(edited_text(as_json(plan), ".json")))
         except ValueError as error:
-            raise UsageError(f"the edited plan is not JSON ({error}); resume with: {how}") from error
+            raise UsageError(f"the edited plan is not JSON ({error}); resume with: {self.resume}") from error
 
     def _show(self, values: dict[str, Any], context: ResearchContext) -> None:
         from searchinstruct_graph.graphs.state import ResearchOutput

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from searchinstruct_graph.cli.display import Narrator, as_json, console, plain
+from searchinstruct_graph.cli.interrupts import run
 
 
 def index(
@@ -38,7 +38,8 @@ def index(
             )
 
         narrator.doing("looking for what changed")
-        corpus = asyncio.run(Corpus.open(sources, embedding=embeddings, index_dir=index_dir, on_progress=tell))
+        opening = Corpus.open(sources, embedding=embeddings, index_dir=index_dir, on_progress=tell)
+        corpus = run(opening, lambda: "interrupted; the index is as it was, the same command goes on")
     if json_:
         typer.echo(as_json([asdict(report) for report in corpus.report]))
         return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from searchinstruct_graph.cli.display import Narrator, as_json, console, plain
+from searchinstruct_graph.cli.interrupts import run
 from searchinstruct_graph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def search(
 
     with Narrator(quiet=True) as narrator:
         narrator.doing("searching")
-        passages = asyncio.run(find())
+        passages = run(find(), lambda: "interrupted")
     if json_:
         typer.echo(as_json([asdict(passage) for passage in passages]))
         return

@@ -214,16 +214,18 @@ async def critique(state: ResearchState, runtime: Runtime[ResearchContext]) -> d
 def to_samples(state: ResearchState, runtime: Runtime[ResearchContext]) -> list[Send] | Literal["decide"]:
     """Independent re-answers, unless the draft has failed already."""
     context = settings(runtime)
-    if not state["draft"] or state["doubts"] or state["failed"] or not context.samples:
+    left = _left(state, context)
+    samples = min(context.samples, left["model_calls"])
+    if not state["draft"] or state["doubts"] or state["failed"] or not samples:
         return "decide"
-    part = share(_left(state, context), context.samples)
+    part = share(left, samples)
     text = " ".join(statement["text"] for statement in state["draft"])
     return [
         Send(
             "reanswer",
             SampleTask(number=n, question=state["question"], draft_text=text, shown=state["shown"], allowance=part),
         )
-        for n in range(1, context.samples + 1)
+        for n in range(1, samples + 1)
     ]
 
 

@@ -44,7 +44,7 @@ async def search(state: SearcherState, runtime: Runtime[ResearchContext]) -> dic
     left = remaining(state["allowance"], state.get("usage") or no_usage())
     proposed = state["queries"] if hop > 1 else state["sub_question"]["queries"]
     queries = fresh_queries(proposed, state["tried"])[: left["searches"]]
-    corpus = await open_corpus(context)
+    corpus = await open_corpus(context, refresh=hop == 1)
     ranked = await run_queries(corpus, queries, context)
     chosen = choose_hits(ranked, state["windows"], min(context.hits, left["pages"]))
     for query, hits in zip(queries, ranked, strict=True):
@@ -78,7 +78,7 @@ def fan_out(state: SearcherState) -> list[Send] | Literal["assess"]:
 async def read(state: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Read one page in quarantine: verbatim quotes come out, nothing else."""
     context, chosen = settings(runtime), state["page"]
-    corpus = await open_corpus(context)
+    corpus = await open_corpus(context, refresh=False)
     try:
         page = await corpus.read(chosen["uri"])
     except KeyError:

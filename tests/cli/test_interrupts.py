@@ -130,3 +130,28 @@ def test_a_plan_is_printed_for_review_and_accepted_by_resuming(tmp_path: Path) -
         assert code == 0
         assert json.loads(out)["status"] == "answered"
         assert llm.counts()["QuestionPlan"] == 1
+
+
+def test_indexing_stops_at_once_and_the_same_command_finishes_it(tmp_path: Path) -> None:
+    records = tmp_path / "many.jsonl"
+    with records.open("w") as stream:
+        for number in range(30_000):
+            text = (
+                f"Record {number} tells of a river, its {number % 97} bridges and the {number % 89} mills along it. "
+                * 3
+            )
+            stream.write(json.dumps({"id": number, "title": f"River {number}", "text": text}) + "\n")
+    command = [sys.executable, "-m", "searchinstruct_graph", "index", str(records), "--json"]
+    environment = {**os.environ, "SEARCHINSTRUCT_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("gen-*.tmp")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110)
+    assert json.loads(done.stdout)[0]["documents"] == 30_000
