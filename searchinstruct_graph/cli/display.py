@@ -141,6 +141,10 @@ def edited_text(text: str, suffix: str) -> str:
         return Path(file.name).read_text(encoding="utf-8")
 
 
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
 def _shortened(text: str) -> str:
     line = " ".join(plain(text).split())
     return line if len(line) <= _QUOTE_SHOWN else line[: _QUOTE_SHOWN - 1].rsplit(" ", 1)[0] + " …"
@@ -177,7 +181,8 @@ def show_result(result: ResearchOutput, models: Sequence[str]) -> None:
     out.print(
         Text(
             f"{result['status']} ({result['stop_reason']}), confidence {result['confidence']:.2f}, {agreed}; "
-            f"{usage['searches']} searches, {usage['pages']} pages, {usage['model_calls']} model calls, "
+            f"{_count(usage['searches'], 'search', 'es')}, {_count(usage['pages'], 'page')}, "
+            f"{_count(usage['model_calls'], 'model call')}, "
             f"{usage['seconds']:.1f} s, {cost}",
             style="green" if result["status"] == "answered" else "yellow",
         )

@@ -9,6 +9,7 @@ Nodes stand in the order in which they run; each returns only what it changes. T
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -19,7 +20,7 @@ from langgraph.types import Overwrite, Send, interrupt
 
 from searchinstruct_graph.agents import critic
 from searchinstruct_graph.agents.context import ResearchContext, settings
-from searchinstruct_graph.agents.evidence import Plan
+from searchinstruct_graph.agents.evidence import Plan, Reading
 from searchinstruct_graph.agents.planner import make_plan, reviewed_plan
 from searchinstruct_graph.agents.progress import progress
 from searchinstruct_graph.agents.writer import shown_quotes, write_answer
@@ -241,6 +242,12 @@ async def reanswer(state: SampleTask, runtime: Runtime[ResearchContext]) -> dict
     return {"samples": [sample], "sample_usage": [usage]}
 
 
+def unread(readings: Sequence[Reading]) -> str | None:
+    """Why nothing could be read, when every page failed; None as soon as one was read."""
+    failed = [reading["detail"] for reading in readings if reading["status"] == "failed"]
+    return failed[-1] if failed and len(failed) == len(readings) else None
+
+
 def decide(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Turn the critic's numbers into a verdict and prepare what it asks for."""
     context = settings(runtime)
@@ -260,6 +267,7 @@ def decide(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str,
         context=context,
         exhausted=spent(left),
         unsearchable=spent(_for_search(left, context)),
+        unread=unread(state["readings"]),
     )
     verdict = judgement["verdict"]
     runtime.stream_writer(

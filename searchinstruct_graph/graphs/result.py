@@ -19,6 +19,7 @@ from searchinstruct_graph.graphs.state import (
 from searchinstruct_graph.models.usage import no_usage
 
 NO_ANSWER = "The sources that were read do not answer this question."
+MODEL_FAILED = "There is no answer: the model failed, so nothing could be checked. The critique's problems say how."
 PARTLY = "The sources that were read do not answer this question; what they do say about it:"
 
 
@@ -92,9 +93,10 @@ def compose(state: ResearchState, context: ResearchContext, *, accepted: bool) -
     kept = [] if contradicted else [s for s in state["draft"] if s["support"] >= context.min_support and s["quotes"]]
     statements, sources = cite(kept, state["shown"])
     text = marked_text(statements)
-    if not accepted:
-        text = f"{PARTLY} {text}" if statements else NO_ANSWER
     judgement = state["judgement"]
+    if not accepted:
+        silent = MODEL_FAILED if judgement["reason"] == "model_failed" else NO_ANSWER
+        text = f"{PARTLY} {text}" if statements else silent
     return ResearchOutput(
         question=state["question"],
         status=status_of(state, accepted=accepted),

@@ -253,6 +253,10 @@ async def test_a_role_that_always_fails_gives_a_typed_end(
     settings = context(tmp_path)
     result = await ask(settings)
     await check_result(result, settings)
+    if schema == "PageQuotes":
+        # Documents that could not be read are not documents that are silent.
+        assert (result["status"], result["stop_reason"]) == ("unsupported", "model_failed")
+        assert "the model failed" in result["answer"]
     if schema == "QuestionPlan":
         assert result["plan"]["sub_questions"][0]["text"] == island.QUESTION
     elif schema != "Sufficiency":
