@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchinstruct_graph.text.compare import CONFLICT_CAP, agree, conflicts, negated, numbers, support
+from searchinstruct_graph.text.stopwords import language_of
 
 EVIDENCE = ["The dam was finished in 1936 and is 221 metres high.", "It does not flood the upper valley."]
 
@@ -71,3 +72,21 @@ def test_agreement_of_two_answers(one: str, other: str, same: bool) -> None:
 def test_any_text_gets_a_number_between_0_and_1(claim: str, evidence: str) -> None:
     assert 0.0 <= support(claim, [evidence]) <= 1.0
     assert agree(claim, evidence) == agree(evidence, claim)
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("Where does the river rise?", "en"),
+        ("Wo entspringt der Fluss und wie lang ist er?", "de"),
+        ("Où est née la reine et quand ?", "fr"),
+        ("¿Dónde nació la reina y cuándo?", "es"),
+        ("متى بني هذا الجسر؟", "ar"),
+        ("این پل در چه سالی ساخته شد؟", "fa"),
+        ("这座桥是什么时候建成的？", "zh"),
+        ("Tarn 1867", "en"),
+        ("", "en"),
+    ],
+)
+def test_a_question_shows_its_language(question: str, language: str) -> None:
+    assert language_of(question) == language

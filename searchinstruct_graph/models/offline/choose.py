@@ -10,6 +10,7 @@ from searchinstruct_graph.models.offline.lens import Look, look, terms, weight_o
 from searchinstruct_graph.models.offline.names import names
 from searchinstruct_graph.models.tagged import Tag
 from searchinstruct_graph.text.sentences import Span
+from searchinstruct_graph.text.stopwords import language_of
 from searchinstruct_graph.text.words import stems
 
 ANSWERS = 0.67
@@ -64,10 +65,11 @@ def shaken(ranked: Sequence[Candidate], temperature: float, seed: int) -> list[C
 
 def links(first: Candidate, second: Candidate, question: str) -> bool:
     """Whether `second` speaks about something that `first` names and the question does not: a step of a chain."""
-    asked = set(terms(question))
-    about = set(stems(second.title)) or set(stems(second.text[:80]))
+    language = language_of(question)
+    asked = set(terms(question, language))
+    about = set(stems(second.title, language)) or set(stems(second.text[:80], language))
     for name in names(first.text):
-        told = [stem for stem in terms(name) if stem not in asked]
+        told = [stem for stem in terms(name, language) if stem not in asked]
         if told and all(stem in about for stem in told):
             return True
     return False
@@ -102,8 +104,9 @@ def answer_score(question: str, picked: Sequence[Candidate]) -> float:
     score = picked[0].score + (weight_of(covered, question) - alone) * 0.8
     named = names(question)
     if named:
-        held = set(stems(" ".join(f"{candidate.title} {candidate.text}" for candidate in picked)))
-        absent = [name for name in named if not set(stems(name)) <= held]
+        language = language_of(question)
+        held = set(stems(" ".join(f"{candidate.title} {candidate.text}" for candidate in picked), language))
+        absent = [name for name in named if not set(stems(name, language)) <= held]
         score -= UNNAMED * len(absent) / len(named)
     return score
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from searchinstruct_graph.models.embeddings import embeddings, word_rarity
 from searchinstruct_graph.text.sentences import Span, sentences
-from searchinstruct_graph.text.stopwords import is_stopword
+from searchinstruct_graph.text.stopwords import is_stopword, language_of
 from searchinstruct_graph.text.words import normal_form, stems, words
 
 Kind = Literal["date", "number", "name", "meaning", "any"]
@@ -102,8 +102,8 @@ def word_weight(word: str) -> float:
 
 
 @lru_cache(maxsize=20_000)
-def terms(text: str) -> dict[str, float]:
-    """The stems that carry meaning, each with its weight; do not change the returned dict.
+def terms(text: str, language: str) -> dict[str, float]:
+    """The stems that carry meaning, in `language`, each with its weight; do not change the returned dict.
 
     A function word right after an article or in quotation marks is the subject ("the with statement"), so it counts.
     """
@@ -111,7 +111,7 @@ def terms(text: str) -> dict[str, float]:
     named = {word for match in _MENTIONED.findall(text) for word in words(" ".join(match))}
     for word in words(text):
         if not is_stopword(word) or word in named:
-            stem = stems(word)[0]
+            stem = stems(word, language)[0]
             found[stem] = max(found.get(stem, 0.0), word_weight(word), _SUBJECT_WEIGHT if word in named else 0.0)
     return found
 
@@ -122,7 +122,7 @@ def kind_asked(question: str) -> Kind:
     return next((kind for kind, pattern in _KINDS if pattern.search(folded)), "any")
 
 
-def holds_kind(kind: Kind, sentence: str, asked: dict[str, float]) -> bool:
+def holds_kind(kind: Kind, sentence: str, asked: dict[str, float], language: str) -> bool:
     """Whether the sentence holds a thing of that kind that the question does not already name."""
     if kind == "date":
         return bool(_DATE.search(normal_form(sentence)))
@@ -131,12 +131,12 @@ def holds_kind(kind: Kind, sentence: str, asked: dict[str, float]) -> bool:
     if kind == "name":
         names = [name for name in _CAPITAL.findall(sentence) if not is_stopword(normal_form(name))]
         return (
-            any(stem not in asked for name in names for stem in stems(name))
+            any(stem not in asked for name in names for stem in stems(name, language))
             if _CAPITAL.search(sentence)
             else not sentence.isascii()
         )
     if kind == "meaning":
-        opening = set(stems(" ".join(sentence.split()[:5])))
+        opening = set(stems(" ".join(sentence.split()[:5]), language))
         return bool(opening & set(asked)) and bool(_COPULA.search(sentence))
     return True
 
@@ -168,11 +168,12 @@ def look(question: str, text: str, title: str = "", spans: Sequence[Span] | None
     spans = sentences(text) if spans is None else spans
     if not spans:
         return []
-    asked = terms(question)
+    language = language_of(question)
+    asked = terms(question, language)
     whole = sum(asked.values()) or 1.0
     pieces = [text[span.start : span.end] for span in spans]
-    held = [terms(piece) for piece in pieces]
-    in_title = terms(title)
+    held = [terms(piece, language) for piece in pieces]
+    in_title = terms(title, language)
     vectors = embeddings("wordllama").embed([question, *pieces])
     near = vectors[1:] @ vectors[0]
     kind = kind_asked(question)
@@ -191,7 +192,7 @@ def look(question: str, text: str, title: str = "", spans: Sequence[Span] | None
             elif at and stem in held[at - 1]:
                 got += weight * NEIGHBOUR_SHARE
                 covered.add(stem)
-        score = got / whole + MEANING_SHARE * float(near[at]) + KIND_BONUS * holds_kind(kind, piece, asked)
+        score = got / whole + MEANING_SHARE * float(near[at]) + KIND_BONUS * holds_kind(kind, piece, asked, language)
         if fragment(piece, held[at], asked):
             score -= FRAGMENT_LOSS
         looks.append(Look(span, score, frozenset(covered), frozenset(inside)))
@@ -205,5 +206,5 @@ def _year_inside(stem: str, span_years: Sequence[int]) -> bool:
 
 def weight_of(stems_held: frozenset[str] | set[str], question: str) -> float:
     """Share of the question's weight that these stems make up, 0 to 1."""
-    asked = terms(question)
+    asked = terms(question, language_of(question))
     return sum(asked[stem] for stem in stems_held if stem in asked) / (sum(asked.values()) or 1.0)

@@ -20,7 +20,7 @@ from searchinstruct_graph.models.offline.names import names
 from searchinstruct_graph.models.tagged import Tag
 from searchinstruct_graph.text import compare
 from searchinstruct_graph.text.sentences import Span, sentences
-from searchinstruct_graph.text.stopwords import is_stopword
+from searchinstruct_graph.text.stopwords import is_stopword, language_of
 from searchinstruct_graph.text.words import normal_form, stems, words
 
 QUOTES = 4
@@ -162,22 +162,26 @@ _CALENDAR = re.compile(
 def next_queries(question: str, ranked: Sequence[Candidate], tried: Sequence[str]) -> list[str]:
     """Up to three queries: names that the best quotes bring in, each with what the question still lacks."""
     known = {normal_form(query) for query in tried}
-    asked = terms(question)
+    language = language_of(question)
+    asked = terms(question, language)
     proposed: dict[str, float] = {}
     for candidate in ranked[:6]:
         held = candidate.look.covered
         lacking = [
             word
             for word in keywords(question).split()
-            if not set(stems(word)) & held and not is_stopword(normal_form(word))
+            if not set(stems(word, language)) & held and not is_stopword(normal_form(word))
         ]
-        on_topic = weight_of(frozenset(terms(candidate.title)), question)
+        on_topic = weight_of(frozenset(terms(candidate.title, language)), question)
         for name in names(candidate.text):
-            told = [stem for stem in terms(name) if stem not in asked]
+            told = [stem for stem in terms(name, language) if stem not in asked]
             if not told or len(name) < 3 or _CALENDAR.fullmatch(name):
                 continue
             worth = (
-                candidate.score + 0.5 * on_topic + _beside(name, candidate.text, asked) + 0.15 * (len(name.split()) > 1)
+                candidate.score
+                + 0.5 * on_topic
+                + _beside(name, candidate.text, asked, language)
+                + 0.15 * (len(name.split()) > 1)
             )
             query = " ".join([name, *lacking[:4]])
             if normal_form(query) not in known:
@@ -188,12 +192,12 @@ def next_queries(question: str, ranked: Sequence[Candidate], tried: Sequence[str
     return best
 
 
-def _beside(name: str, sentence: str, asked: dict[str, float]) -> float:
+def _beside(name: str, sentence: str, asked: dict[str, float], language: str) -> float:
     """Up to 0.5 for a name that stands right after a word of the question: "directed by NAME" when a director is asked for."""
     before = sentence[: max(0, sentence.find(name))][-60:]
     last = words(before)[-4:]
     for distance, word in enumerate(reversed(last)):
-        if any(stem in asked or any(_kin(stem, other) for other in asked) for stem in stems(word)):
+        if any(stem in asked or any(_kin(stem, other) for other in asked) for stem in stems(word, language)):
             return 0.5 / (1 + 0.5 * distance)
     return 0.0
 
