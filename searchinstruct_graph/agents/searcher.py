@@ -121,8 +121,18 @@ def _widened(text: str, start: int, end: int, margin: int) -> tuple[int, int]:
 
 
 def window_key(uri: str, start: int, end: int) -> str:
-    """Names the part of a page that a hit points at, so that it is read once."""
+    """Names a part of a page that was read."""
     return f"{uri}@{start}-{end}"
+
+
+def windows_by_page(keys: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+    """The spans read of each page, from their keys."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for key in keys:
+        uri, _, span = key.rpartition("@")
+        start, _, end = span.partition("-")
+        found.setdefault(uri, []).append((int(start), int(end)))
+    return found
 
 
 async def run_queries(
@@ -135,19 +145,17 @@ async def run_queries(
     )
 
 
-def choose_hits(ranked: Sequence[Sequence[Passage]], seen: Sequence[str], pages: int) -> dict[str, list[Passage]]:
-    """The best `pages` pages over several rankings, with their unread hits; a page's rank is its best hit's.
+def choose_hits(ranked: Sequence[Sequence[Passage]], read: Sequence[str], pages: int) -> dict[str, list[Passage]]:
+    """The best `pages` pages over several rankings, with their hits outside what was `read` (window keys) before.
 
     Rankings take turns, so that every query gets its first choice before any gets its second.
     """
-    known = set(seen)
+    known = windows_by_page(read)
     chosen: dict[str, list[Passage]] = {}
-    depth = max((len(hits) for hits in ranked), default=0)
-    for rank in range(depth):
-        for hits in ranked:
-            if rank >= len(hits) or window_key(hits[rank].uri, hits[rank].start, hits[rank].end) in known:
+    for rank in range(max((len(hits) for hits in ranked), default=0)):
+        for hit in (hits[rank] for hits in ranked if rank < len(hits)):
+            if any(start <= hit.start and hit.end <= end for start, end in known.get(hit.uri, ())):
                 continue
-            hit = hits[rank]
             if hit.uri in chosen:
                 if hit not in chosen[hit.uri]:
                     chosen[hit.uri].append(hit)

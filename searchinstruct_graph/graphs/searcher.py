@@ -46,7 +46,9 @@ async def search(state: SearcherState, runtime: Runtime[ResearchContext]) -> dic
     queries = fresh_queries(proposed, state["tried"])[: left["searches"]]
     corpus = await open_corpus(context, refresh=hop == 1)
     ranked = await run_queries(corpus, queries, context)
-    chosen = choose_hits(ranked, state["windows"], min(context.hits, left["pages"]))
+    # Every page costs a call, and one call is kept for `assess`.
+    room = min(context.hits, left["pages"], max(0, left["model_calls"] - 1))
+    chosen = choose_hits(ranked, state["windows"], room)
     for query, hits in zip(queries, ranked, strict=True):
         say(progress("search", f"searched: {query}", query=query, hits=len(hits), sub_question=state["number"]))
     usage = {**no_usage(), "searches": len(queries), "seconds": time.monotonic() - began}
@@ -56,7 +58,6 @@ async def search(state: SearcherState, runtime: Runtime[ResearchContext]) -> dic
         "chosen": [
             Window(uri=uri, title=hits[0].title, hits=[[h.start, h.end] for h in hits]) for uri, hits in chosen.items()
         ],
-        "windows": [window_key(uri, hit.start, hit.end) for uri, hits in chosen.items() for hit in hits],
         "usage": usage,
         "page_usage": Overwrite([]),
     }
@@ -98,7 +99,8 @@ async def read(state: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, 
     failed = [f"{page.uri}: {reading['detail']}"] if reading["status"] == "failed" else []
     return {
         "evidence": report.quotes,
-        "read": [page.uri],
+        "read": [] if failed else [page.uri],
+        "windows": [window_key(page.uri, *window) for window in windows],
         "readings": [reading],
         "problems": failed,
         "page_usage": [{**report.usage, "pages": 1}],

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.agents.planner import QuestionPlan, plain_plan, plan_from, reviewed_plan
 from searchinstruct_graph.agents.reader import QUOTE_CHARS, PageQuote, orders, verified_quotes
-from searchinstruct_graph.agents.searcher import Coverage, choose_hits, floor_missing, fresh_queries, windows_of
+from searchinstruct_graph.agents.searcher import (
+    Coverage,
+    choose_hits,
+    floor_missing,
+    fresh_queries,
+    windows_by_page,
+    windows_of,
+)
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.tools.corpus import Document, Passage
 from tests.agents.test_critic import quote
@@ -63,6 +70,12 @@ def test_every_query_gets_its_first_choice_before_any_gets_its_second() -> None:
     assert list(chosen) == ["a", "d", "b"]
     assert [hit.start for hit in chosen["a"]] == [0, 50]
     assert list(choose_hits(ranked, ["a@0-10", "d@0-10"], 3)) == ["b", "a", "c"]
+    # A page that was read whole is read, whichever passage of it comes up next.
+    assert list(choose_hits(ranked, ["a@0-5000"], 3)) == ["d", "b", "c"]
+
+
+def test_a_page_whose_address_holds_the_separator_is_told_apart() -> None:
+    assert windows_by_page(["me@home-2.md@3-40", "me@home-2.md@50-60"]) == {"me@home-2.md": [(3, 40), (50, 60)]}
 
 
 @given(st.data())

@@ -213,6 +213,49 @@ async def test_a_query_is_never_sent_twice_nor_a_page_read_twice(scripted_llm: S
     assert result["usage"]["pages"] == len(result["read"]) == len(set(result["read"])) == llm.counts()["PageQuotes"]
 
 
+async def test_a_page_of_many_passages_is_read_once(scripted_llm: Start, tmp_path: Path) -> None:
+    chapters = [
+        f"## Chapter {n}\n\n" + f"The Karvel lighthouse keeper number {n} wrote a diary. " * 20 for n in range(12)
+    ]
+    corpus = island.write_island(tmp_path, diary="# Karvel lighthouse diary\n\n" + "\n\n".join(chapters))
+
+    def assess(request: ChatRequest) -> dict[str, Any]:
+        return {
+            **island.assess(request),
+            "sufficient": False,
+            "next_queries": [f"keeper number {len(request.tags('tried'))}"],
+        }
+
+    llm = scripted_llm(island.honest(Sufficiency=assess))
+    result = await ask(context(tmp_path, corpus=[corpus], hits=2))
+    diaries = [request for request in llm.calls("PageQuotes") if "Chapter 3" in request.tag("page")]
+    assert len(diaries) == 1
+    assert len(result["read"]) == len(set(result["read"])) == result["usage"]["pages"]
+
+
+async def test_a_long_page_is_read_around_its_hits_and_further_on_when_asked_again(
+    scripted_llm: Start, tmp_path: Path
+) -> None:
+    filler = "Nothing of note happened on this long and quiet day at sea. " * 60
+    text = f"# Log\n\n{island.BUILDER}\n\n{filler}\n\n{island.BORN}\n\n{filler}"
+    log = tmp_path / "log.md"
+    log.write_text(text, encoding="utf-8")
+    llm = scripted_llm(island.honest(QuestionPlan=plan_of("It was built by Mara Denholm in three summers")))
+    settings = context(tmp_path, corpus=[str(log)], page_chars=1_500)
+    result = await ask(settings)
+    await check_result(result, settings)
+    assert result["status"] == "answered"
+    assert result["read"] == [str(log)]
+    assert result["usage"]["pages"] >= 2
+    assert all(len("".join(tag.text for tag in request.tags("page"))) <= 1_500 for request in llm.calls("PageQuotes"))
+
+
+def plan_of(query: str) -> dict[str, Any]:
+    made = island.plan(ChatRequest({}))
+    made["sub_questions"][0]["queries"] = [query]
+    return made
+
+
 @pytest.mark.parametrize(
     ("schema", "fault"),
     [
