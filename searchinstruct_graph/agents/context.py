@@ -57,7 +57,7 @@ class ResearchContext:
     samples: int = _setting(5, "Independent re-answers that the critic compares with the draft.", ge=0, le=25)
     temperature: float = _setting(0.7, "Temperature of the critic's re-answers; every other call is at 0.", ge=0, le=2)
     min_sources: int = _setting(1, "Different sources that the evidence of a sub-question must come from.", ge=1, le=10)
-    min_support: float = _setting(0.7, "Support from its quotes that a statement needs, 0 to 1.", ge=0, le=1)
+    min_support: float = _setting(0.7, "Support from its quotes that a statement needs, 0.1 to 1.", ge=0.1, le=1)
     min_agreement: float = _setting(0.5, "Share of the re-answers that must agree with the draft, 0 to 1.", ge=0, le=1)
     hits: int = _setting(5, "Pages chosen for reading after each query.", ge=1, le=50)
     page_chars: int = _setting(

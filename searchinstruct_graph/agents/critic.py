@@ -161,7 +161,7 @@ async def judge_support(
     doubts = [
         words.get(n, f"statement {n} is not carried by its quotes")
         for n, s in enumerate(settled, 1)
-        if s["support"] < context.min_support
+        if n in gated or s["support"] < context.min_support
     ]
     return settled, doubts, outcome.usage, None
 

@@ -81,6 +81,11 @@ def reviewed_plan(answer: Any, plan: Plan, most: int) -> Plan:
     if not isinstance(answer, dict):
         raise ValueError(f"a reviewed plan is true or an object with sub_questions, not {type(answer).__name__}")
     edited = answer.get("plan", answer)
+    drafted = edited.get("sub_questions") if isinstance(edited, dict) else None
+    if not isinstance(drafted, list) or not all(isinstance(part, str | dict) for part in drafted):
+        raise ValueError(
+            "a reviewed plan has sub_questions: a list of texts or of objects with text, queries, requires"
+        )
     parts = [
         {"text": part, "queries": [part], "requires": []}
         if isinstance(part, str)
@@ -89,7 +94,7 @@ def reviewed_plan(answer: Any, plan: Plan, most: int) -> Plan:
             "queries": part.get("queries") or [part.get("text", "")],
             "requires": part.get("requires") or [],
         }
-        for part in edited.get("sub_questions", [])
+        for part in drafted
     ]
     draft = QuestionPlan.model_validate(
         {"restatement": edited.get("restatement") or plan["restatement"], "sub_questions": parts}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +10,7 @@ from pydantic import Field
 
 from searchinstruct_graph.agents.calls import DATA_RULE, Prompt, Schema, ask_model
 from searchinstruct_graph.agents.context import ResearchContext
-from searchinstruct_graph.agents.evidence import Quote, Reading, SubQuestion, locate
+from searchinstruct_graph.agents.evidence import Quote, Reading, SubQuestion, locate, orders, shown_title
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
@@ -48,24 +47,6 @@ numbered points, and what names the person, place, work or date that would have 
 else: a page that does not speak about it gives no quotes and is not relevant.
 {DATA_RULE}""",
 )
-
-
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|all|your)\b[^.\n]{0,20}\b(?:instructions?|prompts?|rules|directions)\b"
-    r"|\b(?:system prompt|developer message|jailbreak|do anything now)\b"
-    r"|\b(?:you are now|you must now|from now on,? you|as an? (?:ai|language model))\b"
-    r"|\b(?:approve|accept|reject)\b[^.\n]{0,30}\b(?:this answer|all (?:answers|statements|claims)|the draft)\b"
-    r"|忽略(?:之前|以上|先前)的?(?:指令|指示)|(?:تجاهل|اهمل).{0,20}التعليمات|دستورات?.{0,10}قبلی.{0,10}نادیده|ignoriere.{0,30}(?:anweisungen|befehle)",
-    re.IGNORECASE,
-)
-
-
-def orders(text: str) -> bool:
-    """Whether the text gives orders to a model. Such a passage is no evidence about anything, so it is not quoted.
-
-    A last line, not the defence: what holds is that quotes are only ever data for roles without tools.
-    """
-    return bool(_ORDER.search(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +98,7 @@ async def read_page(
     """Read `windows` (half-open spans) of `page` for sub-question `number`."""
     inputs = Inputs().add("question", sub_question["text"]).add_numbered("point", sub_question["requires"])
     for start, end in windows:
-        inputs.add("page", page.text[start:end], title=page.title)
+        inputs.add("page", page.text[start:end], title=shown_title(page.title))
     outcome = await ask_model(context, "searcher", READ, inputs, PageQuotes, allowance=allowance)
     if isinstance(outcome, Failure):
         reading = Reading(

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from searchinstruct_graph.agents.calls import DATA_RULE, Prompt, Schema, ask_model
 from searchinstruct_graph.agents.context import ResearchContext
-from searchinstruct_graph.agents.evidence import Quote, SubQuestion
+from searchinstruct_graph.agents.evidence import Quote, SubQuestion, shown_title
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
@@ -199,7 +199,7 @@ async def assess(
     """Is the evidence enough for `sub_question`? A failed call counts as "no" and proposes nothing."""
     inputs = Inputs().add("question", sub_question["text"]).add_numbered("point", sub_question["requires"])
     for number, quote in enumerate(quotes, 1):
-        inputs.add("quote", quote["text"], id=number, title=quote["title"])
+        inputs.add("quote", quote["text"], id=number, title=shown_title(quote["title"]))
     inputs.add_numbered("tried", tried)
     outcome = await ask_model(context, "searcher", ASSESS, inputs, Sufficiency, allowance=allowance)
     if isinstance(outcome, Failure):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from searchinstruct_graph.agents.calls import DATA_RULE, Prompt, Schema, ask_model
 from searchinstruct_graph.agents.context import ResearchContext
-from searchinstruct_graph.agents.evidence import Plan, Quote, Statement
+from searchinstruct_graph.agents.evidence import Plan, Quote, Statement, shown_title
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
@@ -62,7 +62,7 @@ def shown_quotes(quotes: Sequence[Quote], plan: Plan) -> list[Quote]:
 def add_quotes(inputs: Inputs, quotes: Sequence[Quote]) -> Inputs:
     """Show numbered quotes with the titles of their pages."""
     for number, quote in enumerate(quotes, 1):
-        inputs.add("quote", quote["text"], id=number, title=quote["title"])
+        inputs.add("quote", quote["text"], id=number, title=shown_title(quote["title"]))
     return inputs
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
@@ -109,13 +111,13 @@ class _Run:
             if work is not _DONE:
                 with self.narrator as narrator:
                     await self._index(context)
-                    await threads.remember(self.thread, context)
+                    await threads.remember(self.thread, context, os.getcwd())
                     self.resumable = True
                     narrator.say(f"thread {self.thread}")
                     waited = True
                     while True:
                         if state.interrupts:
-                            work = self._review(state.interrupts[0].value, waited)
+                            work = await self._review(state.interrupts[0].value, waited)
                             if work is None:
                                 return INTERRUPTED
                         await self._drive(graph, work, config, context)
@@ -129,17 +131,24 @@ class _Run:
         """The settings: the thread's own when it is resumed, changed by what was given now."""
         from dataclasses import replace
 
-        from searchinstruct_graph.models.chat import check_model, resolve_model
+        from searchinstruct_graph.models.chat import chat_model, check_model, resolve_model
         from searchinstruct_graph.models.prices import require_price
 
-        stored = await threads.settings(self.thread) if self.named else None
+        stored, folder = (await threads.settings(self.thread) if self.named else None) or (None, None)
         if stored is None and self.question is None:
             raise UsageError(f"there is no thread {self.thread}; give a question to start it")
+        if folder and folder != os.getcwd():
+            # The thread's relative paths are meant from where it was started.
+            try:
+                os.chdir(folder)
+            except OSError as error:
+                raise UsageError(f"thread {self.thread} was started in {folder}: {error.strerror or error}") from error
         context = replace(stored, **self.given) if stored else ResearchContext(**self.given)
         # A thread keeps its model although the environment may name another one by now.
         context = replace(context, model=resolve_model(context.model))
         for name in {resolve_model(context.model_for(role)) for role in ROLES}:  # type: ignore[arg-type]
             check_model(name)
+            chat_model(name)
             if context.max_cost is not None:
                 require_price(name)
         return context
@@ -166,9 +175,7 @@ class _Run:
         for report in corpus.report:
             if report.added or report.changed or report.removed:
                 self.narrator.say(f"indexed {report.source}: {report.documents} documents, {report.chunks} chunks")
-            if report.skipped:
-                uri, reason = report.skipped[0]
-                self.narrator.say(f"skipped {len(report.skipped)} in {report.source}, the first: {uri} ({reason})")
+        self.narrator.skipped(corpus.report)
 
     async def _drive(self, graph: Any, work: Any, config: Any, context: ResearchContext) -> None:
         self.narrator.doing("planning")
@@ -176,7 +183,7 @@ class _Run:
         async for _, event in stream:
             self.narrator.event(event)
 
-    def _review(self, asked: dict[str, Any], waited: bool) -> Any:
+    async def _review(self, asked: dict[str, Any], waited: bool) -> Any:
         """What the person says to the plan; None leaves it waiting.
 
         On a terminal the plan is accepted, edited or left. Elsewhere it is printed, and accepted when the thread is
@@ -187,23 +194,32 @@ class _Run:
         self.narrator.pause()
         kept = ("text", "queries", "requires")
         plan = {"sub_questions": [{key: part[key] for key in kept} for part in asked["plan"]["sub_questions"]]}
+        if problem := asked.get("error"):
+            self.narrator.warn(f"the edited plan cannot be used: {problem}")
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             if waited:
                 return Command(resume=True)
             typer.echo(as_json({"thread": self.thread, **plan}))
             typer.echo(f"the plan waits for review; accept it with: {self.resume}", err=True)
             return None
-        typer.echo(as_json(plan), err=True)
-        answer = typer.prompt("accept this plan, edit it, or quit [a/e/q]", default="a", err=True).strip().lower()[:1]
-        if answer == "q":
-            typer.echo(f"resume with: {self.resume}", err=True)
-            return None
-        if answer != "e":
-            return Command(resume=True)
-        try:
-            return Command(resume=json.loads(edited_text(as_json(plan), ".json")))
-        except ValueError as error:
-            raise UsageError(f"the edited plan is not JSON ({error}); resume with: {self.resume}") from error
+        # In a thread, so that Ctrl-C at the prompt is heard.
+        answer = await asyncio.to_thread(self._ask_person, plan)
+        return None if answer is None else Command(resume=answer)
+
+    def _ask_person(self, plan: dict[str, Any]) -> Any:
+        """True, an edited plan, or None for later."""
+        while True:
+            typer.echo(as_json(plan), err=True)
+            said = typer.prompt("accept this plan, edit it, or quit [a/e/q]", default="a", err=True).strip().lower()[:1]
+            if said == "q":
+                typer.echo(f"resume with: {self.resume}", err=True)
+                return None
+            if said != "e":
+                return True
+            try:
+                return json.loads(edited_text(as_json(plan), ".json"))
+            except ValueError as error:
+                typer.echo(f"that is not JSON ({error}); nothing was changed", err=True)
 
     def _show(self, values: dict[str, Any], context: ResearchContext) -> None:
         from searchinstruct_graph.graphs.state import ResearchOutput

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     from searchinstruct_graph.agents.progress import Progress
     from searchinstruct_graph.graphs.state import ResearchOutput
+    from searchinstruct_graph.tools.corpus import SourceReport
 
 _CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\x1b\[[0-?]*[ -/]*[@-~]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
+_JSON_CONTROL = re.compile(r"[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _QUOTE_SHOWN = 240
 
 
@@ -42,7 +44,9 @@ def plain(text: str) -> str:
 
 def as_json(value: Any) -> str:
     """One JSON document; text that UTF-8 cannot carry is replaced, numbers that JSON does not know are refused."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode("utf-8", "replace").decode("utf-8")
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode("utf-8", "replace").decode("utf-8")
+    # JSON escapes the first control characters itself; these would still drive a terminal.
+    return _JSON_CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def console(*, error: bool = False) -> Console:
@@ -87,6 +91,17 @@ class Narrator:
         """One line that stays."""
         if not self._quiet:
             self._console.print(plain(line), style="dim" if self._status else None, soft_wrap=True)
+
+    def warn(self, line: str) -> None:
+        """One line that is said even when quiet: something was left out."""
+        self._console.print(plain(line), style="yellow" if self._status else None, soft_wrap=True)
+
+    def skipped(self, reports: Sequence[SourceReport]) -> None:
+        """Say how many files of each source were not read."""
+        for report in reports:
+            if report.skipped:
+                uri, reason = report.skipped[0]
+                self.warn(f"skipped {len(report.skipped)} in {report.source}, the first: {uri} ({reason})")
 
     def doing(self, line: str) -> None:
         """What is going on right now; kept only on a terminal."""

@@ -45,6 +45,7 @@ def search(
         from searchinstruct_graph.tools.corpus import Corpus
 
         opened = await Corpus.open(corpus, embedding=embeddings, index_dir=index_dir)
+        narrator.skipped(opened.report)
         return await opened.search(query, count, instruction=instruction)
 
     with Narrator(quiet=True) as narrator:

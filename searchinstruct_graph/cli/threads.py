@@ -52,22 +52,22 @@ class Threads:
         self.saver = saver
         self._connection = connection
 
-    async def remember(self, thread: str, context: ResearchContext) -> None:
-        """Keep the settings that a thread runs with."""
+    async def remember(self, thread: str, context: ResearchContext, folder: str) -> None:
+        """Keep the settings that a thread runs with, and the folder that its relative paths start from."""
         await self._connection.execute(
-            "INSERT OR REPLACE INTO settings VALUES (?, ?)", (thread, json.dumps(asdict(context)))
+            "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (thread, json.dumps(asdict(context)), folder)
         )
         await self._connection.commit()
 
-    async def settings(self, thread: str) -> ResearchContext | None:
-        """The settings that a thread ran with; None for an unknown thread."""
-        async with self._connection.execute("SELECT context FROM settings WHERE thread = ?", (thread,)) as rows:
+    async def settings(self, thread: str) -> tuple[ResearchContext, str] | None:
+        """The settings that a thread ran with, and its folder; None for an unknown thread."""
+        async with self._connection.execute("SELECT context, folder FROM settings WHERE thread = ?", (thread,)) as rows:
             row = await rows.fetchone()
         if row is None:
             return None
         known = {field.name for field in fields(ResearchContext)}
         stored: dict[str, Any] = json.loads(row[0])
-        return ResearchContext(**{name: value for name, value in stored.items() if name in known})
+        return ResearchContext(**{name: value for name, value in stored.items() if name in known}), row[1]
 
 
 @asynccontextmanager
@@ -89,7 +89,7 @@ async def open_threads() -> AsyncIterator[Threads]:
         try:
             await connection.execute("PRAGMA busy_timeout = 5000")
             await connection.execute(
-                "CREATE TABLE IF NOT EXISTS settings (thread TEXT PRIMARY KEY, context TEXT NOT NULL)"
+                "CREATE TABLE IF NOT EXISTS settings (thread TEXT PRIMARY KEY, context TEXT NOT NULL, folder TEXT NOT NULL)"
             )
             await connection.commit()
         except aiosqlite.DatabaseError as error:

@@ -20,7 +20,7 @@ from langgraph.types import Overwrite, Send, interrupt
 
 from searchinstruct_graph.agents import critic
 from searchinstruct_graph.agents.context import ResearchContext, settings
-from searchinstruct_graph.agents.evidence import Plan, Reading
+from searchinstruct_graph.agents.evidence import Reading
 from searchinstruct_graph.agents.planner import make_plan, reviewed_plan
 from searchinstruct_graph.agents.progress import progress
 from searchinstruct_graph.agents.writer import shown_quotes, write_answer
@@ -35,7 +35,7 @@ from searchinstruct_graph.graphs.state import (
     SampleTask,
     SearcherInput,
 )
-from searchinstruct_graph.models.limits import Allowance, remaining, reserve, share, spent
+from searchinstruct_graph.models.limits import Allowance, remaining, reserve, shares, spent
 from searchinstruct_graph.models.usage import join_usage, no_usage
 
 ResearchGraph = CompiledStateGraph[ResearchState, ResearchContext, ResearchInput, ResearchOutput]
@@ -127,9 +127,15 @@ def review(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str,
     context = settings(runtime)
     if not context.review_plan:
         return {}
-    edited: Plan = reviewed_plan(
-        interrupt({"question": state["question"], "plan": state["plan"]}), state["plan"], context.max_sub_questions
-    )
+    asked: dict[str, Any] = {"question": state["question"], "plan": state["plan"]}
+    while True:
+        answer = interrupt(asked)
+        try:
+            edited = reviewed_plan(answer, state["plan"], context.max_sub_questions)
+            break
+        except ValueError as error:
+            # Asked again with the reason: an answer that does not fit must not cost the thread.
+            asked = {**asked, "error": " ".join(str(error).split())[:500]}
     return {"plan": edited, "investigate": list(range(1, len(edited["sub_questions"]) + 1))}
 
 
@@ -137,10 +143,11 @@ def to_searchers(state: ResearchState, runtime: Runtime[ResearchContext]) -> lis
     """One searcher a sub-question under investigation, each with an equal part of what is left after the reserve."""
     context = settings(runtime)
     left = _for_search(_left(state, context), context)
-    numbers = state["investigate"]
-    if not numbers or spent(left):
+    if spent(left):
         return "gather"
-    part = share(left, len(numbers))
+    # A branch that may not search or read would only cost calls.
+    numbers = state["investigate"][: min(left["searches"], left["pages"])]
+    parts = shares(left, len(numbers)) if numbers else []
     return [
         Send(
             "investigate",
@@ -153,8 +160,8 @@ def to_searchers(state: ResearchState, runtime: Runtime[ResearchContext]) -> lis
                 windows=state["windows"],
             ),
         )
-        for number in numbers
-    ]
+        for number, part in zip(numbers, parts, strict=True)
+    ] or "gather"
 
 
 def gather(state: ResearchState) -> dict[str, Any]:
@@ -219,14 +226,14 @@ def to_samples(state: ResearchState, runtime: Runtime[ResearchContext]) -> list[
     samples = min(context.samples, left["model_calls"])
     if not state["draft"] or state["doubts"] or state["failed"] or not samples:
         return "decide"
-    part = share(left, samples)
+    parts = shares(left, samples)
     text = " ".join(statement["text"] for statement in state["draft"])
     return [
         Send(
             "reanswer",
             SampleTask(number=n, question=state["question"], draft_text=text, shown=state["shown"], allowance=part),
         )
-        for n in range(1, samples + 1)
+        for n, part in enumerate(parts, 1)
     ]
 
 

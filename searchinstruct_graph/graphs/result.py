@@ -23,6 +23,11 @@ MODEL_FAILED = "There is no answer: the model failed, so nothing could be checke
 PARTLY = "The sources that were read do not answer this question; what they do say about it:"
 
 
+def citable(statement: Statement, quotes: int) -> bool:
+    """Whether the statement cites something, and nothing beyond the `quotes` that were shown."""
+    return bool(statement["quotes"]) and all(1 <= number <= quotes for number in statement["quotes"])
+
+
 def cite(statements: Sequence[Statement], quotes: Sequence[Quote]) -> tuple[list[ResultStatement], list[Source]]:
     """Number the cited sources in order of first citation; each keeps only its cited quotes."""
     sources: dict[str, Source] = {}
@@ -90,7 +95,8 @@ def compose(state: ResearchState, context: ResearchContext, *, accepted: bool) -
     """
     agreed = agreement(state["samples"])
     contradicted = agreed is not None and agreed < context.min_agreement
-    kept = [] if contradicted else [s for s in state["draft"] if s["support"] >= context.min_support and s["quotes"]]
+    kept = [s for s in state["draft"] if s["support"] >= context.min_support and citable(s, len(state["shown"]))]
+    kept = [] if contradicted else kept
     statements, sources = cite(kept, state["shown"])
     text = marked_text(statements)
     judgement = state["judgement"]

@@ -31,7 +31,7 @@ from searchinstruct_graph.graphs.state import (
     SearcherState,
     Window,
 )
-from searchinstruct_graph.models.limits import remaining, reserve, share, spent
+from searchinstruct_graph.models.limits import remaining, reserve, shares, spent
 from searchinstruct_graph.models.usage import add_usage, join_usage, no_usage
 
 SearcherGraph = CompiledStateGraph[SearcherState, ResearchContext, SearcherInput, SearcherOutput]
@@ -67,12 +67,13 @@ def fan_out(state: SearcherState) -> list[Send] | Literal["assess"]:
     """One reading branch a page; each may spend an equal part of what is left, after a call kept for `assess`."""
     pages = state["chosen"]
     left = remaining(state["allowance"], state["usage"])
-    if not pages or spent(left):
+    # The last search and the last page are there to be used: only what a call needs must be left.
+    if not pages or spent({**left, "searches": 1, "pages": 1}):
         return "assess"
-    part = share(reserve(left, model_calls=1), len(pages))
+    parts = shares(reserve(left, model_calls=1), len(pages))
     return [
         Send("read", PageTask(number=state["number"], sub_question=state["sub_question"], allowance=part, page=page))
-        for page in pages
+        for page, part in zip(pages, parts, strict=True)
     ]
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.models.retry import redact
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 MODEL_VARIABLE = "SEARCHINSTRUCT_MODEL"
 
@@ -44,14 +47,44 @@ _PROVIDERS: dict[str, _Provider] = {
     "cohere": _Provider("langchain_cohere", "pip install langchain-cohere", "COHERE_API_KEY"),
 }
 
-# A client's connections belong to the event loop that opened them.
-_by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, BaseChatModel]] = weakref.WeakKeyDictionary()
-_without_loop: dict[str, BaseChatModel] = {}
+
+class PerLoop(Generic[K, V]):
+    """A cache of things that belong to the event loop they were made on, as a client's connections do.
+
+    What belonged to a loop that has ended is let go.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[asyncio.AbstractEventLoop | None, dict[K, V]] = {}
+
+    def here(self) -> dict[K, V]:
+        """The running loop's part; outside any loop, one of its own."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop not in self._held:
+            for ended in [each for each in self._held if each is not None and each.is_closed()]:
+                del self._held[ended]
+            self._held[loop] = {}
+        return self._held[loop]
+
+
+_models: PerLoop[str, BaseChatModel] = PerLoop()
 
 
 def resolve_model(name: str | None) -> str:
-    """The model's name: as given, else from SEARCHINSTRUCT_MODEL, else `offline`."""
-    return (name or os.environ.get(MODEL_VARIABLE) or OFFLINE).strip()
+    """The model's full name: as given, else from SEARCHINSTRUCT_MODEL, else `offline`.
+
+    A bare name whose provider LangChain knows gets it: `gpt-5-mini` is `openai:gpt-5-mini`.
+    """
+    wanted = (name or os.environ.get(MODEL_VARIABLE) or OFFLINE).strip()
+    if wanted == OFFLINE or ":" in wanted:
+        return wanted
+    from langchain.chat_models.base import _attempt_infer_model_provider
+
+    provider = _attempt_infer_model_provider(wanted)
+    return f"{provider}:{wanted}" if provider else wanted
 
 
 def check_model(name: str) -> None:
@@ -64,16 +97,10 @@ def check_model(name: str) -> None:
         return
     provider, colon, model = name.partition(":")
     if not colon:
-        # Names without a provider are guessed by LangChain from their beginning, as `gpt-` or `claude-`.
-        from langchain.chat_models.base import _attempt_infer_model_provider
-
-        guessed = _attempt_infer_model_provider(name)
-        if guessed is None:
-            raise UsageError(
-                f"unknown model {name!r}; use `offline` or PROVIDER:MODEL, such as openai:gpt-5-mini, "
-                "anthropic:claude-sonnet-4-5 or ollama:qwen3"
-            )
-        provider, model = guessed, name
+        raise UsageError(
+            f"unknown model {name!r}; use `offline` or PROVIDER:MODEL, such as openai:gpt-5-mini, "
+            "anthropic:claude-sonnet-4-5 or ollama:qwen3"
+        )
     if not model:
         raise UsageError(f"model {name!r} names a provider but no model; write {provider}:MODEL")
     needs = _PROVIDERS.get(provider)
@@ -100,10 +127,7 @@ def chat_model(name: str) -> BaseChatModel:
     Raises:
         UsageError: as `check_model`, or the provider's package refuses the settings.
     """
-    try:
-        cache = _by_loop.setdefault(asyncio.get_running_loop(), {})
-    except RuntimeError:
-        cache = _without_loop
+    cache = _models.here()
     if name not in cache:
         check_model(name)
         cache[name] = _made(name)
@@ -129,7 +153,7 @@ def _made(name: str) -> BaseChatModel:
         settings = {"client_kwargs": {"timeout": ATTEMPT_SECONDS}}
     try:
         made: BaseChatModel = init_chat_model(name, **settings)
-    except (ImportError, ValueError, TypeError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UsageError(f"model {name!r} cannot be made: {reason}") from error
+    except Exception as error:
+        # Each provider's package complains in its own way about a missing key or setting.
+        raise UsageError(f"model {name!r} cannot be made: {redact(str(error) or type(error).__name__)}") from error
     return made

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.errors import ProviderError, UsageError
+from searchinstruct_graph.models.retry import redact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,7 +132,11 @@ class _LangChain:
 
         if not texts:
             return np.zeros((0, self.dimensions), dtype=np.float32)
-        return _unit(self._model.embed_documents([_encodable(text) for text in texts]))
+        try:
+            return _unit(self._model.embed_documents([_encodable(text) for text in texts]))
+        except Exception as error:
+            detail = redact(f"{type(error).__name__}: {error}")
+            raise ProviderError(f"embedding {self.name!r} cannot be computed: {detail}") from None
 
 
 # provider: (module that must be importable, pip extra, variable that must be set)

@@ -41,16 +41,27 @@ def remaining(limit: Allowance, used: Usage) -> Allowance:
     )
 
 
-def share(allowance: Allowance, branches: int) -> Allowance:
-    """An equal part for each of `branches` parallel branches; together they cannot overdraw. Time runs for all at once."""
-    return Allowance(
-        model_calls=allowance["model_calls"] // branches,
-        tokens=allowance["tokens"] // branches,
-        cost_usd=None if allowance["cost_usd"] is None else allowance["cost_usd"] / branches,
-        searches=allowance["searches"] // branches,
-        pages=allowance["pages"] // branches,
-        seconds=allowance["seconds"],
-    )
+def shares(allowance: Allowance, branches: int) -> list[Allowance]:
+    """The parts of `branches` parallel branches, as equal as whole numbers allow, the larger ones first.
+
+    Together they are exactly the whole. Time runs for all at once, so each has all of it.
+    """
+
+    def part(whole: int, branch: int) -> int:
+        return whole // branches + (branch < whole % branches)
+
+    money = allowance["cost_usd"]
+    return [
+        Allowance(
+            model_calls=part(allowance["model_calls"], branch),
+            tokens=part(allowance["tokens"], branch),
+            cost_usd=None if money is None else money / branches,
+            searches=part(allowance["searches"], branch),
+            pages=part(allowance["pages"], branch),
+            seconds=allowance["seconds"],
+        )
+        for branch in range(branches)
+    ]
 
 
 def reserve(allowance: Allowance, *, model_calls: int = 0, part: float = 0.0) -> Allowance:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -15,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, conver
 from langchain_core.runnables import Runnable, RunnableParallel, RunnableSequence
 from pydantic import BaseModel
 
-from searchinstruct_graph.models.chat import chat_model
+from searchinstruct_graph.models.chat import OFFLINE, PerLoop, chat_model
 from searchinstruct_graph.models.limits import Allowance, remaining, spent
 from searchinstruct_graph.models.prices import price_of, require_price
 from searchinstruct_graph.models.replies import BadReply, read_reply
@@ -60,16 +58,14 @@ class _Refusal(Exception):
 
 
 # Runnables are built once a model and schema: building one costs as much as a call's own overhead.
-_runnables: weakref.WeakKeyDictionary[
-    asyncio.AbstractEventLoop, dict[tuple[str, type[BaseModel], bool], Runnable[Any, Any]]
-] = weakref.WeakKeyDictionary()
+_runnables: PerLoop[tuple[str, type[BaseModel], bool], Runnable[Any, Any]] = PerLoop()
 
 # What a model's server has refused once is not asked of it again: `temperature`, `seed`, `max_tokens`, `schema`.
 _lacks: dict[str, set[str]] = {}
 
 
 def _runnable(model: BaseChatModel, name: str, schema: type[BaseModel], plain: bool) -> Runnable[Any, Any]:
-    made = _runnables.setdefault(asyncio.get_running_loop(), {})
+    made = _runnables.here()
     key = (name, schema, plain)
     if key not in made:
         made[key] = (
@@ -154,7 +150,7 @@ _REFUSED_FEATURES = {
 def _account(message: AIMessage, name: str, role: str, seconds: float) -> Usage:
     counted = message.usage_metadata
     if counted is None:
-        return call_usage(role, 0, 0, 0.0 if name == "offline" else None, seconds)
+        return call_usage(role, 0, 0, 0.0 if name == OFFLINE else None, seconds)
     return _priced(name, role, counted["input_tokens"], counted["output_tokens"], seconds)
 
 
@@ -213,9 +209,10 @@ async def structured(
             used = add_usage(used, _priced(model, role, *refusal.tokens, time.monotonic() - started))
             failure = (refusal.fault, f"stopped by the provider: {refusal.fault}")
         except CallFailed as failed:
-            return Failure(
-                failed.kind, str(failed), add_usage(used, {**no_usage(), "seconds": time.monotonic() - started})
-            )
+            # Requests went out, and what the server counted for them is unknown.
+            taken = time.monotonic() - started
+            lost = call_usage(role, 0, 0, 0.0 if model == OFFLINE else None, taken)
+            return Failure(failed.kind, str(failed), add_usage(used, lost))
         if failure[0] == "refused":
             break
         if failure[0] == "truncated" and "max_tokens" in type(chat).model_fields:

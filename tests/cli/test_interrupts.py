@@ -103,6 +103,22 @@ def test_an_interrupted_question_is_resumed_by_its_thread_alone(tmp_path: Path, 
     assert b"canary" not in b"".join(path.read_bytes() for path in world.home.rglob("*") if path.is_file())
 
 
+def test_a_thread_remembers_the_folder_that_it_was_started_in(tmp_path: Path) -> None:
+    script = island.honest()
+    with ScriptedLLM({**script, "AnswerDraft": [play.status(401), script["AnswerDraft"]]}) as llm:
+        world = World(tmp_path, llm)
+        settings = ["--model", "openai:scripted", "--samples", "1", "--hits", "1", "--thread", "t1"]
+        command = [sys.executable, "-m", "searchinstruct_graph", "ask"]
+        started = subprocess.run(
+            [*command, island.QUESTION, "--corpus", "island", *settings],
+            cwd=tmp_path, env=world.environment, capture_output=True, text=True, timeout=90,
+        )  # fmt: skip
+        assert started.returncode == 1
+        code, out, err = world.ask("--thread", "t1", "--json")
+        assert code == 0, err
+        assert json.loads(out)["read"][0] == "island/lighthouse.md"
+
+
 def test_a_busy_thread_takes_no_other_question(tmp_path: Path) -> None:
     script = island.honest()
     with ScriptedLLM({**script, "AnswerDraft": play.status(401)}) as llm:

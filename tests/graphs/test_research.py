@@ -343,7 +343,36 @@ async def test_a_spent_search_limit_still_ends_in_an_honest_answer(
     result = await ask(settings)
     await check_result(result, settings)
     assert result["status"] == "insufficient_evidence"
-    assert result["usage"]["searches" if limit == "max_searches" else "pages"] <= value
+    # The last search that is allowed is read, and the last page too.
+    assert result["usage"]["searches" if limit == "max_searches" else "pages"] == value
+    assert [Path(uri).name for uri in result["read"]] == ["lighthouse.md"]
+
+
+async def test_a_budget_smaller_than_the_plan_is_spent_on_its_first_parts(scripted_llm: Start, tmp_path: Path) -> None:
+    def plan(request: ChatRequest) -> dict[str, Any]:
+        made = island.plan(request)
+        other = {"text": "What do goats eat?", "queries": ["goats"], "requires": []}
+        return {**made, "sub_questions": [*made["sub_questions"], other]}
+
+    scripted_llm(island.honest(QuestionPlan=plan))
+    result = await ask(context(tmp_path, max_pages=1))
+    assert result["usage"]["pages"] == 1
+    assert [part["status"] for part in result["plan"]["sub_questions"]] == ["insufficient", "open"]
+
+
+async def test_a_fabricated_citation_is_refused_at_any_threshold(scripted_llm: Start, tmp_path: Path) -> None:
+    scripted_llm(island.honest(AnswerDraft={"statements": [{"text": "She was born in 1821.", "quotes": [9]}]}))
+    settings = context(tmp_path, min_support=0.1)
+    result = await ask(settings)
+    await check_result(result, settings)
+    assert result["status"] == "unsupported"
+
+
+async def test_failed_requests_are_counted(scripted_llm: Start, tmp_path: Path) -> None:
+    scripted_llm(island.honest(AnswerDraft=play.status(503)))
+    result = await ask(context(tmp_path))
+    assert result["usage"]["roles"]["writer"]["model_calls"] >= 1
+    assert result["usage"]["cost_usd"] is None
 
 
 async def test_two_sources_are_needed_when_asked_for(scripted_llm: Start, tmp_path: Path) -> None:

@@ -93,6 +93,26 @@ async def test_a_person_reviews_the_plan(scripted_llm: Start, tmp_path: Path) ->
     assert llm.counts()["QuestionPlan"] == 1
 
 
+async def test_a_plan_that_does_not_fit_is_asked_for_again(scripted_llm: Start, tmp_path: Path) -> None:
+    scripted_llm(island.honest())
+    settings = context(tmp_path, review_plan=True)
+    async with saver(tmp_path) as checkpoints:
+        graph = build_graph(checkpoints)
+        await graph.ainvoke({"question": island.QUESTION}, CONFIG, context=settings)
+        unfit: list[Any] = [
+            {"sub_questions": []},
+            {"sub_questions": None},
+            {"sub_questions": [1]},
+            {"plan": "x"},
+            "yes",
+        ]
+        for bad in unfit:
+            again = await graph.ainvoke(Command(resume=bad), CONFIG, context=settings)
+            assert again["__interrupt__"][0].value["error"]
+        result = await graph.ainvoke(Command(resume=True), CONFIG, context=settings)
+    assert result["status"] == "answered"
+
+
 async def test_an_accepted_plan_goes_on_as_it_was(scripted_llm: Start, tmp_path: Path) -> None:
     scripted_llm(island.honest())
     settings = context(tmp_path, review_plan=True)

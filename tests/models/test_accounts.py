@@ -8,7 +8,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchinstruct_graph.models.limits import Allowance, remaining, reserve, share, spent
+from searchinstruct_graph.models.limits import Allowance, remaining, reserve, shares, spent
 from searchinstruct_graph.models.usage import Usage, add_usage, call_usage, join_usage, no_usage
 
 counts = st.integers(0, 1_000)
@@ -55,12 +55,14 @@ COUNTS: tuple[Literal["model_calls", "tokens", "searches", "pages"], ...] = (
 
 
 @given(allowances, st.integers(1, 7))
-def test_shares_never_overdraw(whole: Allowance, branches: int) -> None:
-    part = share(whole, branches)
-    assert all(part[name] * branches <= whole[name] for name in COUNTS)
+def test_shares_are_the_whole_and_nearly_equal(whole: Allowance, branches: int) -> None:
+    parts = shares(whole, branches)
+    assert len(parts) == branches
+    for name in COUNTS:
+        assert sum(part[name] for part in parts) == whole[name]
+        assert max(part[name] for part in parts) - min(part[name] for part in parts) <= 1
     if whole["cost_usd"] is not None:
-        assert part["cost_usd"] is not None
-        assert math.isclose(part["cost_usd"] * branches, whole["cost_usd"])
+        assert math.isclose(sum(part["cost_usd"] or 0.0 for part in parts), whole["cost_usd"])
 
 
 @given(allowances, calls)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +15,7 @@ from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
 
 from .documents import Document, IndexProgress, Passage, SourceReport
+from .generations import Manifest
 from .index import Index
 from .indexing import update
 from .search import search
@@ -128,12 +131,30 @@ def _one(
     with _registry:
         lock = _homes.setdefault(home, threading.Lock())
     with lock:
-        try:
-            manifest, report = update(source, home, embedder, progress)
-        except OSError as error:
-            raise UsageError(f"the index in {home} cannot be written: {error.strerror or error}") from error
+        manifest, report = _updated(source, home, embedder, progress)
         place = (home, source.prefix)
         index = _warm.get(place)
         if index is None or index.manifest != manifest:
             index = _warm[place] = Index(source.prefix, home, manifest)
         return index, report
+
+
+def _updated(
+    source: Source, home: str, embedder: Embedder, progress: Callable[[IndexProgress], None]
+) -> tuple[Manifest, SourceReport]:
+    """Bring the index up to date; one that is damaged is made anew, since all of it comes from the source."""
+    try:
+        try:
+            return update(source, home, embedder, progress)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            shutil.rmtree(home, ignore_errors=True)
+            for place in [each for each in _warm if each[0] == home]:
+                del _warm[place]
+            return update(source, home, embedder, progress)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"the index in {home} cannot be written: {reason}; free space there, or use --index DIR"
+        ) from error

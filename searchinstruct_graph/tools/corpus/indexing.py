@@ -79,7 +79,7 @@ def _checked(manifest: Manifest | None, home: str, embedder: Embedder) -> Manife
     if manifest and manifest.embedding != embedder.name:
         raise UsageError(
             f"the index in {home} was made with the embedding {manifest.embedding!r}, not {embedder.name!r}; "
-            f"use --embedding {manifest.embedding}, another --index folder, or delete that one"
+            f"use --embeddings {manifest.embedding}, another --index folder, or delete that one"
         )
     if manifest and not os.path.isfile(os.path.join(generation_path(home, manifest.generation), DOCUMENTS)):
         return None

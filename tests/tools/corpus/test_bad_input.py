@@ -174,3 +174,14 @@ def test_an_unreadable_file(docs: Path) -> None:
     (docs / "locked.txt").write_text("x")
     (docs / "locked.txt").chmod(0)
     assert "no permission" in refused(docs / "locked.txt")
+
+
+def test_a_damaged_index_is_made_anew(docs: Path, tmp_path: Path) -> None:
+    (docs / "good.txt").write_text("A good text about harbours.")
+    index = tmp_path / "index"
+    asyncio.run(Corpus.open([str(docs)], index_dir=str(index)))
+    for database in index.rglob("documents.sqlite"):
+        database.write_bytes(b"this is no database " * 500)
+    corpus = asyncio.run(Corpus.open([str(docs)], index_dir=str(index)))
+    assert corpus.report[0].documents == 1
+    assert asyncio.run(corpus.search("harbours"))[0].uri == f"{docs}/good.txt"
