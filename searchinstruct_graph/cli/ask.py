@@ -64,6 +64,8 @@ def ask(
     try:
         code = run(asked.go(), asked.interrupted)
     except ProviderError as error:
+        if not asked.resumable:
+            raise
         raise ProviderError(f"{error}; when that is mended, resume with: {asked.resume}") from error
     finally:
         asked.narrator.pause()
@@ -102,7 +104,7 @@ class _Run:
             raise UsageError(
                 'no question was given; ask something, such as: searchinstruct ask "What does the with statement do?"'
             )
-        async with open_threads() as threads:
+        async with open_threads(self.thread) as threads:
             context = await self._context(threads)
             graph = build_graph(threads.saver)
             config: Any = {"configurable": {"thread_id": self.thread}}
@@ -120,6 +122,7 @@ class _Run:
                             work = await self._review(state.interrupts[0].value, waited)
                             if work is None:
                                 return INTERRUPTED
+                            narrator.go_on()
                         await self._drive(graph, work, config, context)
                         state, waited = await graph.aget_state(config), False
                         if not state.interrupts:
@@ -210,11 +213,17 @@ class _Run:
         """True, an edited plan, or None for later."""
         while True:
             typer.echo(as_json(plan), err=True)
-            said = typer.prompt("accept this plan, edit it, or quit [a/e/q]", default="a", err=True).strip().lower()[:1]
+            said = ""
+            while said not in ("a", "e", "q"):
+                try:
+                    said = typer.prompt("accept this plan, edit it, or quit [a/e/q]", default="a", err=True)
+                except typer.Abort:
+                    said = "q"
+                said = said.strip().lower()[:1]
             if said == "q":
                 typer.echo(f"resume with: {self.resume}", err=True)
                 return None
-            if said != "e":
+            if said == "a":
                 return True
             try:
                 return json.loads(edited_text(as_json(plan), ".json"))

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,13 +24,16 @@ from searchinstruct_graph.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
+    from rich.text import Text
 
     from searchinstruct_graph.agents.progress import Progress
     from searchinstruct_graph.graphs.state import ResearchOutput
     from searchinstruct_graph.tools.corpus import SourceReport
 
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+    # Whole sequences before single characters, or their letters would stay behind.
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
 _JSON_CONTROL = re.compile(r"[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _QUOTE_SHOWN = 240
@@ -44,7 +48,9 @@ def plain(text: str) -> str:
 
 def as_json(value: Any) -> str:
     """One JSON document; text that UTF-8 cannot carry is replaced, numbers that JSON does not know are refused."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode("utf-8", "replace").decode("utf-8")
+    # Where standard output is not UTF-8, everything else is escaped rather than lost.
+    narrow = getattr(sys.stdout, "encoding", "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps(value, ensure_ascii=narrow, allow_nan=False, indent=2).encode("utf-8", "replace").decode("utf-8")
     # JSON escapes the first control characters itself; these would still drive a terminal.
     return _JSON_CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
@@ -59,6 +65,19 @@ def console(*, error: bool = False) -> Console:
     return made
 
 
+class _Live:
+    """The live line: what is going on, and for how long the program has been at work."""
+
+    def __init__(self) -> None:
+        self.line = "starting"
+        self._began = time.monotonic()
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        return Text.assemble(self.line, (f"  {time.monotonic() - self._began:.0f} s", "dim"))
+
+
 class Narrator:
     """Tells the run's progress: a live line and finished steps on a terminal, plain lines elsewhere.
 
@@ -69,11 +88,10 @@ class Narrator:
         self._console = console(error=True)
         self._quiet = quiet and not self._console.is_terminal
         self._status: Status | None = None
+        self._live = _Live()
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._status = self._console.status("starting")
-            self._status.start()
+        self.go_on()
         return self
 
     def __exit__(
@@ -86,6 +104,12 @@ class Narrator:
         if self._status:
             self._status.stop()
             self._status = None
+
+    def go_on(self) -> None:
+        """Show the live line, first or again after `pause`."""
+        if self._console.is_terminal and self._status is None:
+            self._status = self._console.status(self._live)
+            self._status.start()
 
     def say(self, line: str) -> None:
         """One line that stays."""
@@ -105,10 +129,7 @@ class Narrator:
 
     def doing(self, line: str) -> None:
         """What is going on right now; kept only on a terminal."""
-        if self._status:
-            from rich.text import Text
-
-            self._status.update(Text(plain(line)))
+        self._live.line = plain(line)
 
     def event(self, event: Progress) -> None:
         """One step of the graph."""
@@ -196,8 +217,8 @@ def show_result(result: ResearchOutput, models: Sequence[str]) -> None:
     out.print(
         Text(
             f"{result['status']} ({result['stop_reason']}), confidence {result['confidence']:.2f}, {agreed}; "
-            f"{_count(usage['searches'], 'search', 'es')}, {_count(usage['pages'], 'page')}, "
-            f"{_count(usage['model_calls'], 'model call')}, "
+            f"{_count(critique['rounds'], 'round')}, {_count(usage['searches'], 'search', 'es')}, "
+            f"{_count(usage['pages'], 'page')}, {_count(usage['model_calls'], 'model call')}, "
             f"{usage['seconds']:.1f} s, {cost}",
             style="green" if result["status"] == "answered" else "yellow",
         )

@@ -18,7 +18,8 @@ INTERRUPTED = 130
 
 def leave(message: str) -> None:
     """End the process with exit code 130 after one line on standard error."""
-    typer.echo(message, err=True)
+    # The terminal has just echoed ^C where the cursor stood.
+    typer.echo(f"\n{message}" if sys.stderr.isatty() else message, err=True)
     sys.stdout.flush()
     sys.stderr.flush()
     # A thread that reads or embeds cannot be cancelled, and asyncio would wait for it. Nothing is lost without it:

@@ -5,6 +5,7 @@ Exit codes: 0 done (an honest abstention is an answer), 1 failed, 2 wrong usage,
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -20,7 +21,6 @@ DEBUG_VARIABLE = "SEARCHINSTRUCT_DEBUG"
 app = typer.Typer(
     name="searchinstruct",
     help="Answers and training data whose every statement is traced to a verified quote.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -35,13 +35,21 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
+    invocation: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Answers and training data whose every statement is traced to a verified quote."""
+    if invocation.invoked_subcommand is None:
+        typer.echo(invocation.get_help(), err=True)
+        raise typer.Exit(2)
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError("the folder that you are in no longer exists; go to another one") from error
 
 
 app.command("ask")(ask.ask)
@@ -53,6 +61,10 @@ def main() -> None:
     """Run the program; every foreseeable fault is one line on standard error."""
     # Checkpoints are read back in strict mode, which LangGraph decides when it is imported.
     os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter shows `?`; the answer is not lost for it.
+            stream.reconfigure(errors="replace")
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
