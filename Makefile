@@ -9,6 +9,8 @@ export UV_PYTHON := $(PYTHON)
 # Never download an interpreter: the machine's own serves.
 export UV_PYTHON_DOWNLOADS := never
 export LANGGRAPH_STRICT_MSGPACK := true
+# Compiled modules are kept: without them every start of the program takes a second longer.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types bench format audit clean
@@ -42,6 +44,7 @@ audit: $(UV) ## known advisories against what the lock file holds
 	$(UV) run --frozen --quiet --group dev pip-audit --requirement .tools/requirements.txt --no-deps --disable-pip
 
 clean: ## remove what the targets above have made
+	find searchinstruct_graph tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 .tools/bin/uv:

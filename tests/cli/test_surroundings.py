@@ -36,7 +36,7 @@ def run(arguments: list[str], environment: dict[str, str], cwd: Path | None = No
 def test_no_command_shows_the_help(tmp_path: Path) -> None:
     done = run([], world(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Usage: searchinstruct ")
+    assert done.stderr.startswith("Usage: ")
     assert {"ask", "index", "search"} <= {line.split()[0] for line in done.stderr.splitlines() if line.strip()}
 
 
