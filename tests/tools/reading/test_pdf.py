@@ -74,5 +74,5 @@ def test_a_slow_file_is_killed() -> None:
 
 
 def test_a_greedy_file_dies_in_its_own_process() -> None:
-    found = read_pdf(make("x"), memory_bytes=60_000_000)
+    found = read_pdf(make("x"), memory_bytes=40_000_000)
     assert isinstance(found, Unreadable)
