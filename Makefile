@@ -5,8 +5,8 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 DATA ?= data
 
-export UV_PYTHON := $(PYTHON)
-# Never download an interpreter: the machine's own serves.
+# Which interpreter is left to uv: told of one by path (pyenv's shims), it would make .venv anew at every call.
+# Never a downloaded one: the machine's own serves.
 export UV_PYTHON_DOWNLOADS := never
 export LANGGRAPH_STRICT_MSGPACK := true
 # Compiled modules are kept: without them every start of the program takes a second longer.

@@ -82,7 +82,8 @@ class ResearchContext:
             low, high = spec.metadata.get("ge"), spec.metadata.get("le")
             if value is None or not isinstance(value, (int, float)) or isinstance(value, bool):
                 continue
-            if (low is not None and value < low) or (high is not None and value > high):
+            # Written so that NaN, which compares with nothing, is out of every range.
+            if (low is not None and not value >= low) or (high is not None and not value <= high):
                 allowed = f"between {low} and {high}" if high is not None else f"at least {low}"
                 raise UsageError(f"{spec.name} must be {allowed}, not {value}")
         if not self.corpus:

@@ -144,7 +144,15 @@ def test_ordinary_sentences_are_not(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("samples", -1), ("max_rounds", 0), ("min_support", 1.5), ("corpus", []), ("max_cost", 0.0)]
+    ("field", "value"),
+    [
+        ("samples", -1),
+        ("max_rounds", 0),
+        ("min_support", 1.5),
+        ("corpus", []),
+        ("max_cost", 0.0),
+        ("min_support", float("nan")),
+    ],
 )
 def test_settings_out_of_range_are_named(field: str, value: Any) -> None:
     with pytest.raises(UsageError, match=field):
