@@ -135,14 +135,10 @@ def windows_by_page(keys: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-async def run_queries(
-    corpus: Corpus, queries: Sequence[str], context: ResearchContext, instruction: str = ""
-) -> list[list[Passage]]:
+async def run_queries(corpus: Corpus, queries: Sequence[str], context: ResearchContext) -> list[list[Passage]]:
     """One list of hits a query, best first."""
     depth = context.hits * SEARCH_DEPTH
-    return await asyncio.gather(
-        *(corpus.search(query, depth, instruction=instruction or context.instruction) for query in queries)
-    )
+    return await asyncio.gather(*(corpus.search(query, depth, instruction=context.instruction) for query in queries))
 
 
 def choose_hits(ranked: Sequence[Sequence[Passage]], read: Sequence[str], pages: int) -> dict[str, list[Passage]]:

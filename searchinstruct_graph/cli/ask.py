@@ -134,7 +134,7 @@ class _Run:
         """The settings: the thread's own when it is resumed, changed by what was given now."""
         from dataclasses import replace
 
-        from searchinstruct_graph.models.chat import chat_model, check_model, resolve_model
+        from searchinstruct_graph.models.chat import chat_model, resolve_model
         from searchinstruct_graph.models.prices import require_price
 
         stored, folder = (await threads.settings(self.thread) if self.named else None) or (None, None)
@@ -150,7 +150,6 @@ class _Run:
         # A thread keeps its model although the environment may name another one by now.
         context = replace(context, model=resolve_model(context.model))
         for name in {resolve_model(context.model_for(role)) for role in ROLES}:  # type: ignore[arg-type]
-            check_model(name)
             chat_model(name)
             if context.max_cost is not None:
                 require_price(name)

@@ -150,8 +150,13 @@ _REFUSED_FEATURES = {
 def _account(message: AIMessage, name: str, role: str, seconds: float) -> Usage:
     counted = message.usage_metadata
     if counted is None:
-        return call_usage(role, 0, 0, 0.0 if name == OFFLINE else None, seconds)
+        return _uncounted(name, role, seconds)
     return _priced(name, role, counted["input_tokens"], counted["output_tokens"], seconds)
+
+
+def _uncounted(name: str, role: str, seconds: float) -> Usage:
+    """A call whose tokens nobody told: its cost is unknown, but for the model that has none."""
+    return call_usage(role, 0, 0, 0.0 if name == OFFLINE else None, seconds)
 
 
 def _priced(name: str, role: str, tokens_in: int, tokens_out: int, seconds: float) -> Usage:
@@ -210,8 +215,7 @@ async def structured(
             failure = (refusal.fault, f"stopped by the provider: {refusal.fault}")
         except CallFailed as failed:
             # Requests went out, and what the server counted for them is unknown.
-            taken = time.monotonic() - started
-            lost = call_usage(role, 0, 0, 0.0 if model == OFFLINE else None, taken)
+            lost = _uncounted(model, role, time.monotonic() - started)
             return Failure(failed.kind, str(failed), add_usage(used, lost))
         if failure[0] == "refused":
             break
