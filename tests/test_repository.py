@@ -59,6 +59,8 @@ def test_every_extra_that_is_promised_exists() -> None:
         "evals",
         "train",
         "ray",
+        "mcp",
+        "otel",
         "postgres",
     }
 

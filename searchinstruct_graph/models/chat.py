@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import os
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.retry import redact
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 MODEL_VARIABLE = "SEARCHINSTRUCT_MODEL"
 
@@ -46,28 +43,6 @@ _PROVIDERS: dict[str, _Provider] = {
     "fireworks": _Provider("langchain_fireworks", "pip install langchain-fireworks", "FIREWORKS_API_KEY"),
     "cohere": _Provider("langchain_cohere", "pip install langchain-cohere", "COHERE_API_KEY"),
 }
-
-
-class PerLoop(Generic[K, V]):
-    """A cache of things that belong to the event loop they were made on, as a client's connections do.
-
-    What belonged to a loop that has ended is let go.
-    """
-
-    def __init__(self) -> None:
-        self._held: dict[asyncio.AbstractEventLoop | None, dict[K, V]] = {}
-
-    def here(self) -> dict[K, V]:
-        """The running loop's part; outside any loop, one of its own."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
-        if loop not in self._held:
-            for ended in [each for each in self._held if each is not None and each.is_closed()]:
-                del self._held[ended]
-            self._held[loop] = {}
-        return self._held[loop]
 
 
 _models: PerLoop[str, BaseChatModel] = PerLoop()

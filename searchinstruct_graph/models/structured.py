@@ -13,8 +13,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, conver
 from langchain_core.runnables import Runnable, RunnableParallel, RunnableSequence
 from pydantic import BaseModel
 
-from searchinstruct_graph.models.chat import OFFLINE, PerLoop, chat_model
+from searchinstruct_graph.models.chat import OFFLINE, chat_model
 from searchinstruct_graph.models.limits import Allowance, remaining, spent
+from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.prices import price_of, require_price
 from searchinstruct_graph.models.replies import BadReply, read_reply
 from searchinstruct_graph.models.retry import CallFailed, NoReply, fault_of, redact, with_retries

@@ -1,0 +1,31 @@
+"""What belongs to an event loop: connections, semaphores and clients must not outlive it or cross into another."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class PerLoop(Generic[K, V]):
+    """A cache of things that belong to the event loop they were made on, as a client's connections do.
+
+    What belonged to a loop that has ended is let go.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[asyncio.AbstractEventLoop | None, dict[K, V]] = {}
+
+    def here(self) -> dict[K, V]:
+        """The running loop's part; outside any loop, one of its own."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop not in self._held:
+            for ended in [each for each in self._held if each is not None and each.is_closed()]:
+                del self._held[ended]
+            self._held[loop] = {}
+        return self._held[loop]
