@@ -9,24 +9,31 @@ from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.agents.evidence import Quote, Statement
 from searchinstruct_graph.agents.planner import plain_plan
 from searchinstruct_graph.agents.reader import read_page
-from searchinstruct_graph.agents.searcher import choose_hits, open_corpus, run_queries, windows_of
+from searchinstruct_graph.agents.searcher import choose_hits, run_queries, windows_of
+from searchinstruct_graph.agents.sources import Connections, open_sources
 from searchinstruct_graph.agents.writer import shown_quotes, write_answer
 from searchinstruct_graph.graphs.result import cite
+from searchinstruct_graph.tools.corpus import Document
+from searchinstruct_graph.tools.search import CORPUS
 
 
 async def plain_loop(question: str, context: ResearchContext) -> dict[str, Any]:
     """Answer `question` with one search over as many pages as the graph may read. Result keys as the graph's."""
-    corpus, limits, plan = await open_corpus(context), context.limits(), plain_plan(question)
-    ranked = await run_queries(corpus, [question], context)
-    chosen = choose_hits(ranked, [], context.max_pages)
+    opened = await open_sources(context, Connections(), refresh=True)
+    limits, plan = context.limits(), plain_plan(question)
+    answers = await run_queries(opened, [question], question, [], context)
+    chosen = choose_hits([answer.hits for answer in answers], [], context.max_pages)
     quotes: list[Quote] = []
 
     async def read(uri: str, spans: list[tuple[int, int]]) -> list[Quote]:
-        page = await corpus.read(uri)
+        page = await opened.read(uri, CORPUS)
+        assert isinstance(page, Document)
         windows = windows_of(page.text, spans, context.page_chars)
         return (await read_page(page, windows, plan["sub_questions"][0], 1, context, limits)).quotes
 
-    for found in await asyncio.gather(*(read(uri, [(h.start, h.end) for h in hits]) for uri, hits in chosen.items())):
+    for found in await asyncio.gather(
+        *(read(uri, [hit.span for hit in hits if hit.span]) for uri, hits in chosen.items())
+    ):
         quotes.extend(found)
     shown = shown_quotes(quotes, plan)
     draft: list[Statement] = []

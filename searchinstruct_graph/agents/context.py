@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.limits import Allowance
+from searchinstruct_graph.tools.corpus import PYDOC, is_page
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
 Role = Literal["planner", "searcher", "writer", "critic"]
+Topic = Literal["general", "news", "finance"]
+TimeRange = Literal["day", "week", "month", "year"]
+Extract = Literal["never", "fallback", "always"]
+ProviderName = Literal["tavily", "searxng"]
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "topic": get_args(Topic),
+    "time_range": get_args(TimeRange),
+    "extract": get_args(Extract),
+    "search_providers": get_args(ProviderName),
+}
 
 
 def _setting(default: Any, description: str, **bounds: float) -> Any:
@@ -31,9 +42,14 @@ class ResearchContext:
     """
 
     corpus: list[str] = _setting(
-        ["pydoc:"],
-        "Where to search: `pydoc:` (the Python language reference), files, or folders of Markdown, text, "
-        "reStructuredText, HTML, PDF or JSONL.",
+        [],
+        "Where to search: `pydoc:` (the Python language reference), files, folders of Markdown, text, "
+        "reStructuredText, HTML, PDF or JSONL, or URLs of pages. Empty: `pydoc:`, or with `web` the web alone.",
+    )
+    web: bool = _setting(
+        False,
+        "Search the web as well, with every search provider that is set up: Tavily (TAVILY_API_KEY), "
+        "SearxNG (SEARXNG_URL).",
     )
     model: str | None = _setting(
         None,
@@ -50,6 +66,24 @@ class ResearchContext:
     index: str | None = _setting(None, "Folder of the corpus index; empty: the user's cache folder.")
     instruction: str = _setting(
         "", "What kind of sources or answer is wanted, in words; goes to the planner and to search."
+    )
+    search_providers: list[ProviderName] = _setting(
+        [], "Only these of the web search providers: `tavily`, `searxng`. Empty: all that are set up."
+    )
+    topic: Topic = _setting("general", "What web search is about.")
+    time_range: TimeRange | None = _setting(None, "How old a result of web search may be; empty: any age.")
+    include_domains: list[str] = _setting([], "Only results from these domains and what is below them.")
+    exclude_domains: list[str] = _setting([], "No results from these domains and what is below them.")
+    extract: Extract = _setting(
+        "never",
+        "Whether Tavily's reader fetches pages, for credits: `never`, `fallback` (pages that cannot be read from here), "
+        "`always` (pages that Tavily found).",
+    )
+    own_sites: list[str] = _setting([], "Hosts whose robots.txt is not asked, because they are yours.")
+    web_beside_corpus: bool = _setting(
+        False,
+        "Allow `web` beside a corpus of files: queries that a model writes after reading them then leave the machine, "
+        "never with more than five words in a row from a file.",
     )
     review_plan: bool = _setting(
         False, "Stop after planning, so that a person can edit the plan (needs a checkpointer)."
@@ -86,8 +120,17 @@ class ResearchContext:
             if (low is not None and not value >= low) or (high is not None and not value <= high):
                 allowed = f"between {low} and {high}" if high is not None else f"at least {low}"
                 raise UsageError(f"{spec.name} must be {allowed}, not {value}")
-        if not self.corpus:
-            raise UsageError("corpus names no source; give a file, a folder or `pydoc:`")
+        for name, choices in _CHOICES.items():
+            given = getattr(self, name)
+            for choice in given if isinstance(given, list) else [given]:
+                if choice is not None and choice not in choices:
+                    raise UsageError(f"{name} cannot be {choice!r}; use one of {', '.join(choices)}")
+        files = [source for source in self.corpus if source != PYDOC and not is_page(source)]
+        if self.web and files and not self.web_beside_corpus:
+            raise UsageError(
+                f"web and the files in {files[0]!r} together could carry words of your files to search providers; "
+                "leave one out, or allow it with web_beside_corpus (--web-beside-corpus)"
+            )
 
     def model_for(self, role: Role) -> str | None:
         """The model name set for `role`, else the run's; None leaves the choice to the environment."""

@@ -200,6 +200,7 @@ StopReason = Literal[
     "accepted",
     "no_evidence",
     "no_gain",
+    "search_failed",
     "rounds",
     "searches",
     "pages",
@@ -239,12 +240,14 @@ def decide(
     exhausted: str | None,
     unsearchable: str | None = None,
     unread: str | None = None,
+    unsearched: str | None = None,
 ) -> Judgement:
     """The verdict, from numbers alone: rewrite what the quotes do not carry, search where the samples disagree.
 
     `failed` names a writer or critic call that failed; `gained` tells whether the last search brought a new quote;
     `missing` is what the searcher still lacks; `exhausted` names a spent limit, if any, `unsearchable` one of which
-    only the reserve for the final answer is left; `unread` says why no chosen page at all could be read.
+    only the reserve for the final answer is left; `unread` says why no chosen page at all could be read,
+    `unsearched` which providers answered no query.
     """
     hard = exhausted if exhausted in _HARD_LIMITS else None
     no_search = exhausted or unsearchable
@@ -262,6 +265,8 @@ def decide(
         return Judgement(verdict="rewrite", reason="rounds", cause=cause, missing=[])
 
     may_rewrite = countdown["rewrite"] > 0 and not hard
+    if not has_evidence and unsearched:
+        return give_up("search_failed", f"no search was answered: {unsearched}")
     if not has_evidence and unread:
         return give_up("model_failed", f"no page could be read: {unread}")
     if not has_evidence:

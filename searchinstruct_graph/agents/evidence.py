@@ -56,10 +56,10 @@ class Statement(TypedDict):
 
 
 class Reading(TypedDict):
-    """What happened to one page: read, unreadable (with the reason), or a model failure (with its kind)."""
+    """What happened to one page: read, not fetched (with the reason), or a model failure (with its kind)."""
 
     uri: str
-    status: Literal["read", "failed"]
+    status: Literal["read", "unfetched", "failed"]
     detail: str
     quotes: int
     dropped: int

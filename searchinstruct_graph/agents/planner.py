@@ -37,12 +37,14 @@ class QuestionPlan(Schema):
 
 PLAN = Prompt(
     "plan",
-    1,
+    2,
     f"""You plan research. Restate the question, then split it into the fewest sub-questions that can each be looked up
 on their own: one when the question is simple, one for each thing compared, one for each link of a chain whose next
 link is already named. Do not split off what only a found document can name; the searcher follows such links itself.
 For every sub-question give one to three short search queries (key terms and names, no sentences) and the facts that
 an answer must contain. You know nothing about the answer: invent no names, dates or facts.
+If <earlier> messages of a chat are given, the question may continue them: restate it so that it can be understood without
+them, with the names that it leaves out, and plan that.
 If <instruction> is given, it says what kind of source or answer is wanted. If <failed> parts are given, an earlier
 plan found nothing for them: plan differently, with other terms.
 {DATA_RULE}""",
@@ -103,10 +105,21 @@ def reviewed_plan(answer: Any, plan: Plan, most: int) -> Plan:
 
 
 async def make_plan(
-    question: str, context: ResearchContext, allowance: Allowance, *, failed: Sequence[str] = ()
+    question: str,
+    context: ResearchContext,
+    allowance: Allowance,
+    *,
+    failed: Sequence[str] = (),
+    earlier: Sequence[str] = (),
 ) -> tuple[Plan, Usage, str | None]:
-    """Plan `question`. Returns (plan, usage, problem); with a failed call the plan is the question itself."""
-    inputs = Inputs().add("question", question)
+    """Plan `question`, which may continue the messages of a chat before it.
+
+    Returns (plan, usage, problem); with a failed call the plan is the question itself.
+    """
+    inputs = Inputs()
+    for message in earlier:
+        inputs.add("earlier", message)
+    inputs.add("question", question)
     if context.instruction:
         inputs.add("instruction", context.instruction)
     inputs.add_numbered("failed", failed)

@@ -15,11 +15,13 @@ from pydantic import Field
 from searchinstruct_graph.agents.calls import DATA_RULE, Prompt, Schema, ask_model
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.agents.evidence import Quote, SubQuestion, shown_title
+from searchinstruct_graph.agents.sources import repeats_private, urls_in, without_urls
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
 from searchinstruct_graph.models.usage import Usage
-from searchinstruct_graph.tools.corpus import Corpus, Passage
+from searchinstruct_graph.tools.fetching import canonical_url
+from searchinstruct_graph.tools.search import CORPUS, Answers, Hit, Sources
 
 SEARCH_DEPTH = 4
 """Hits asked for per page that will be read: the rest show where else in the same pages to look."""
@@ -51,21 +53,6 @@ ones. When a quote names the person, place, work or organisation that the questi
 that name next.
 {DATA_RULE}""",
 )
-
-
-_opened: dict[tuple[tuple[str, ...], str, str | None], Corpus] = {}
-
-
-async def open_corpus(context: ResearchContext, *, refresh: bool = True) -> Corpus:
-    """The run's corpus, brought up to date with its sources when `refresh` is set.
-
-    Looking for changes costs a `stat` a file, so a searcher refreshes once, at its first query, and the pages that it
-    then reads come from the same state of the index.
-    """
-    key = (tuple(context.corpus), context.embeddings, context.index)
-    if refresh or key not in _opened:
-        _opened[key] = await Corpus.open(context.corpus, embedding=context.embeddings, index_dir=context.index)
-    return _opened[key]
 
 
 def fresh_queries(proposed: Sequence[str], tried: Sequence[str]) -> list[str]:
@@ -135,29 +122,71 @@ def windows_by_page(keys: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-async def run_queries(corpus: Corpus, queries: Sequence[str], context: ResearchContext) -> list[list[Passage]]:
-    """One list of hits a query, best first."""
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """What a model wants next, sorted: queries to send, pages to open that were given, and pages that nobody gave."""
+
+    queries: list[str]
+    pages: list[str]
+    refused: list[str]
+
+
+def sorted_proposals(proposed: Sequence[str], tried: Sequence[str], given: Sequence[str]) -> Proposals:
+    """Take the web addresses out of the proposed queries.
+
+    An address is opened only when a person or a search result gave it: one that a model has composed could carry what
+    it has read to a stranger.
+    """
+    known = {canonical_url(url): url for url in given}
+    wanted = [url for text in proposed for url in urls_in(text)]
+    return Proposals(
+        queries=fresh_queries([without_urls(text) for text in proposed], tried),
+        pages=list(dict.fromkeys(known[canonical_url(url)] for url in wanted if canonical_url(url) in known)),
+        refused=[url for url in dict.fromkeys(wanted) if canonical_url(url) not in known],
+    )
+
+
+async def run_queries(
+    sources: Sources, queries: Sequence[str], question: str, quotes: Sequence[Quote], context: ResearchContext
+) -> list[Answers]:
+    """What every source found for each query. A query that repeats a private document goes to the corpus alone."""
     depth = context.hits * SEARCH_DEPTH
-    return await asyncio.gather(*(corpus.search(query, depth, instruction=context.instruction) for query in queries))
+    web = [name for name in sources.names if name != CORPUS]
+    return await asyncio.gather(
+        *(
+            sources.search(
+                query,
+                depth,
+                instruction=context.instruction,
+                without=web if web and repeats_private(query, question, quotes) else (),
+            )
+            for query in queries
+        )
+    )
 
 
-def choose_hits(ranked: Sequence[Sequence[Passage]], read: Sequence[str], pages: int) -> dict[str, list[Passage]]:
+def choose_hits(ranked: Sequence[Sequence[Hit]], read: Sequence[str], pages: int) -> dict[str, list[Hit]]:
     """The best `pages` pages over several rankings, with their hits outside what was `read` (window keys) before.
 
-    Rankings take turns, so that every query gets its first choice before any gets its second.
+    Rankings take turns, so that every query gets its first choice before any gets its second. A hit without a span
+    stands for a whole page, which is chosen once.
     """
-    known = windows_by_page(read)
-    chosen: dict[str, list[Passage]] = {}
+    known: dict[str, list[tuple[int, int]]] = {}
+    for uri, spans in windows_by_page(read).items():
+        known.setdefault(canonical_url(uri), []).extend(spans)
+    chosen: dict[str, list[Hit]] = {}
     for rank in range(max((len(hits) for hits in ranked), default=0)):
         for hit in (hits[rank] for hits in ranked if rank < len(hits)):
-            if any(start <= hit.start and hit.end <= end for start, end in known.get(hit.uri, ())):
+            page = canonical_url(hit.uri)
+            seen, span = known.get(page, []), hit.span
+            if (seen and span is None) or (span and any(s <= span[0] and span[1] <= e for s, e in seen)):
                 continue
-            if hit.uri in chosen:
-                if hit not in chosen[hit.uri]:
-                    chosen[hit.uri].append(hit)
+            if page in chosen:
+                if hit not in chosen[page]:
+                    chosen[page].append(hit)
             elif len(chosen) < pages:
-                chosen[hit.uri] = [hit]
-    return chosen
+                chosen[page] = [hit]
+    return {hits[0].uri: hits for hits in chosen.values()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from typing import Annotated, Any, cast, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -25,12 +26,16 @@ ROLES = ("planner", "searcher", "writer", "critic")
 def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
     """A command-line option for a field of ResearchContext: same name, same words, absent unless given."""
     keyword, description = inspect.Parameter.KEYWORD_ONLY, setting.metadata["description"]
-    if setting.name == "corpus":
-        option = typer.Option("--corpus", metavar="URI", help=f"{description} May be repeated.", show_default=False)
-        return inspect.Parameter("corpus", keyword, default=None, annotation=Annotated[list[str] | None, option])
-    base = next((each for each in getattr(kind, "__args__", (kind,)) if each is not type(None)), kind)
+    flag = f"--{setting.name.replace('_', '-')}"
+    if get_origin(kind) is list:
+        metavar = "URI" if setting.name == "corpus" else "NAME"
+        option = typer.Option(flag, metavar=metavar, help=f"{description} May be repeated.", show_default=False)
+        return inspect.Parameter(setting.name, keyword, default=None, annotation=Annotated[list[str] | None, option])
+    base = kind
+    if get_origin(kind) in (Union, UnionType):
+        base = next(each for each in get_args(kind) if each is not type(None))
     shown = "" if setting.default in (None, "", MISSING, False) else f" Default: {setting.default}."
-    option = typer.Option(f"--{setting.name.replace('_', '-')}", help=description + shown, show_default=False)
+    option = typer.Option(flag, help=description + shown, show_default=False)
     return inspect.Parameter(setting.name, keyword, default=None, annotation=Annotated[base | None, option])
 
 
@@ -134,6 +139,7 @@ class _Run:
         """The settings: the thread's own when it is resumed, changed by what was given now."""
         from dataclasses import replace
 
+        from searchinstruct_graph.agents.sources import web_providers
         from searchinstruct_graph.models.chat import chat_model, resolve_model
         from searchinstruct_graph.models.prices import require_price
 
@@ -149,6 +155,7 @@ class _Run:
         context = replace(stored, **self.given) if stored else ResearchContext(**self.given)
         # A thread keeps its model although the environment may name another one by now.
         context = replace(context, model=resolve_model(context.model))
+        web_providers(context)
         for name in {resolve_model(context.model_for(role)) for role in ROLES}:  # type: ignore[arg-type]
             chat_model(name)
             if context.max_cost is not None:
@@ -170,10 +177,14 @@ class _Run:
         return None if unfinished else {"question": self.question}
 
     async def _index(self, context: ResearchContext) -> None:
-        from searchinstruct_graph.agents.searcher import open_corpus
+        from searchinstruct_graph.agents.sources import open_corpus, web_left_out
 
+        if missing := web_left_out(context):
+            self.narrator.say(f"web search is {missing}")
         self.narrator.doing("opening the corpus")
         corpus = await open_corpus(context)
+        if corpus is None:
+            return
         for report in corpus.report:
             if report.added or report.changed or report.removed:
                 self.narrator.say(f"indexed {report.source}: {report.documents} documents, {report.chunks} chunks")
@@ -233,11 +244,11 @@ class _Run:
         from searchinstruct_graph.graphs.state import ResearchOutput
         from searchinstruct_graph.models.chat import resolve_model
 
-        result = cast(ResearchOutput, {name: values[name] for name in ResearchOutput.__annotations__})
+        result = {name: values[name] for name in ResearchOutput.__annotations__ if name != "messages"}
         if self.json:
             typer.echo(as_json(result))
         else:
-            show_result(result, [resolve_model(context.model_for(role)) for role in ROLES])  # type: ignore[arg-type]
+            show_result(cast(ResearchOutput, result), [resolve_model(context.model_for(role)) for role in ROLES])  # type: ignore[arg-type]
 
 
 _DONE: Any = object()

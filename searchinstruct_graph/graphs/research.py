@@ -9,9 +9,10 @@ Nodes stand in the order in which they run; each returns only what it changes. T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -23,6 +24,7 @@ from searchinstruct_graph.agents.context import ResearchContext, settings
 from searchinstruct_graph.agents.evidence import Reading
 from searchinstruct_graph.agents.planner import make_plan, reviewed_plan
 from searchinstruct_graph.agents.progress import progress
+from searchinstruct_graph.agents.sources import Connections, web_providers
 from searchinstruct_graph.agents.writer import shown_quotes, write_answer
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.result import compose
@@ -36,9 +38,14 @@ from searchinstruct_graph.graphs.state import (
     SearcherInput,
 )
 from searchinstruct_graph.models.limits import Allowance, remaining, reserve, shares, spent
-from searchinstruct_graph.models.usage import join_usage, no_usage
+from searchinstruct_graph.models.usage import ProviderUsage, join_usage, no_usage
+from searchinstruct_graph.tools.fetching import SafeFetcher
+from searchinstruct_graph.tools.search import SearchProvider
 
 ResearchGraph = CompiledStateGraph[ResearchState, ResearchContext, ResearchInput, ResearchOutput]
+
+TURNS, TURN_CHARS = 6, 1_000
+"""How much of a chat the planner sees: messages before the question, and characters of each."""
 
 QUESTION_CHARS = 8_000
 """Longest question, in characters."""
@@ -46,6 +53,11 @@ QUESTION_CHARS = 8_000
 
 def _left(state: ResearchState, context: ResearchContext) -> Allowance:
     return remaining(context.limits(), state.get("usage") or no_usage())
+
+
+def _meant(state: ResearchState) -> str:
+    """The question as it stands alone: what continues a chat is answered as the planner has restated it."""
+    return state["plan"]["restatement"] if state["earlier"] else state["question"]
 
 
 def _for_search(left: Allowance, context: ResearchContext) -> Allowance:
@@ -81,6 +93,23 @@ def _fresh_start(question: str, context: ResearchContext) -> dict[str, Any]:
     }
 
 
+def newest_question(state: ResearchState) -> tuple[object, str, list[str]]:
+    """What is asked, the id of the message that asks it (or the last that was heard), and the chat before it.
+
+    A `question` that is not the one worked on comes first; otherwise the newest human message, unless it was heard.
+    """
+    question, heard = state.get("question"), state.get("heard", "")
+    chat = state.get("messages") or []
+    at = max((n for n, message in enumerate(chat) if isinstance(message, HumanMessage)), default=None)
+    if at is None or (question is not None and question != state.get("asked")):
+        return question, heard if at is None else str(chat[at].id), []
+    if str(chat[at].id) == heard:
+        return question, heard, state.get("earlier", [])
+    spoken = [message for message in chat[:at] if isinstance(message, HumanMessage | AIMessage)]
+    earlier = [f"{message.type}: {message.text.strip()[:TURN_CHARS]}" for message in spoken if message.text.strip()]
+    return chat[at].text, str(chat[at].id), earlier[-TURNS:]
+
+
 def checked_question(question: object) -> str:
     """The question, trimmed. Raises UsageError when it is blank, not text, or too long."""
     if not isinstance(question, str):
@@ -96,12 +125,15 @@ def checked_question(question: object) -> str:
 
 async def plan(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Plan the question, or plan it anew after a round that found nothing."""
-    context, question = settings(runtime), checked_question(state.get("question"))
+    context = settings(runtime)
+    said, heard, earlier = newest_question(state)
+    question = checked_question(said)
+    web_providers(context)
     judgement = state.get("judgement")
     again = judgement is not None and judgement["verdict"] == "replan" and state.get("asked") == question
     failed = [part["text"] for part in state["plan"]["sub_questions"]] if again else []
     allowance = _left(state, context) if again else context.limits()
-    made, usage, problem = await make_plan(question, context, allowance, failed=failed)
+    made, usage, problem = await make_plan(question, context, allowance, failed=failed, earlier=earlier)
     parts = made["sub_questions"]
     runtime.stream_writer(
         progress(
@@ -116,6 +148,8 @@ async def plan(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[
     return {
         **update,
         "question": question,
+        "heard": heard,
+        "earlier": earlier,
         "plan": made,
         "usage": usage if again else Overwrite(usage),
         "investigate": list(range(1, len(parts) + 1)),
@@ -153,6 +187,7 @@ def to_searchers(state: ResearchState, runtime: Runtime[ResearchContext]) -> lis
             "investigate",
             SearcherInput(
                 number=number,
+                question=state["question"],
                 sub_question=state["plan"]["sub_questions"][number - 1],
                 allowance=part,
                 evidence=state["evidence"],
@@ -188,7 +223,7 @@ async def write(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict
     if not shown:
         return {**cleared, "draft": [], "failed": None}
     draft, usage, failed = await write_answer(
-        state["question"], state["plan"], shown, state["doubts"], context, _left(state, context)
+        _meant(state), state["plan"], shown, state["doubts"], context, _left(state, context)
     )
     runtime.stream_writer(progress("write", failed or f"drafted {len(draft)} statement(s)", statements=len(draft)))
     return {**cleared, "draft": draft, "failed": failed, "usage": usage, "problems": [failed] if failed else []}
@@ -231,7 +266,7 @@ def to_samples(state: ResearchState, runtime: Runtime[ResearchContext]) -> list[
     return [
         Send(
             "reanswer",
-            SampleTask(number=n, question=state["question"], draft_text=text, shown=state["shown"], allowance=part),
+            SampleTask(number=n, question=_meant(state), draft_text=text, shown=state["shown"], allowance=part),
         )
         for n, part in enumerate(parts, 1)
     ]
@@ -255,6 +290,12 @@ def unread(readings: Sequence[Reading]) -> str | None:
     return failed[-1] if failed and len(failed) == len(readings) else None
 
 
+def unsearched(providers: Mapping[str, ProviderUsage]) -> str | None:
+    """Which search providers failed, when every query to every one of them did; None as soon as one was answered."""
+    failed = [name for name, account in providers.items() if account["failed"] == account["searches"]]
+    return ", ".join(failed) if failed and len(failed) == len(providers) else None
+
+
 def decide(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Turn the critic's numbers into a verdict and prepare what it asks for."""
     context = settings(runtime)
@@ -275,6 +316,7 @@ def decide(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str,
         exhausted=spent(left),
         unsearchable=spent(_for_search(left, context)),
         unread=unread(state["readings"]),
+        unsearched=unsearched((state.get("usage") or no_usage())["providers"]),
     )
     verdict = judgement["verdict"]
     runtime.stream_writer(
@@ -313,18 +355,30 @@ def abstain(state: ResearchState, runtime: Runtime[ResearchContext]) -> Research
 
 def _finish(state: ResearchState, runtime: Runtime[ResearchContext], *, accepted: bool) -> ResearchOutput:
     result = compose(state, settings(runtime), accepted=accepted)
+    if state.get("messages"):
+        result["messages"] = [AIMessage(result["answer"])]
     runtime.stream_writer(progress("result", f"{result['status']} ({result['stop_reason']})", status=result["status"]))
     return result
 
 
-def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> ResearchGraph:
-    """The research machine, compiled. With a checkpointer, threads can be interrupted, resumed and rewound."""
+def build_graph(
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    *,
+    providers: Sequence[SearchProvider] = (),
+    fetcher: SafeFetcher | None = None,
+) -> ResearchGraph:
+    """The research machine, compiled. With a checkpointer, threads can be interrupted, resumed and rewound.
+
+    `providers` are searched beside the context's `corpus`, in place of the web providers of the settings; `fetcher`
+    reads pages in place of the usual one.
+    """
+    connections = Connections(tuple(providers), fetcher)
     builder = StateGraph(
         ResearchState, context_schema=ResearchContext, input_schema=ResearchInput, output_schema=ResearchOutput
     )
     builder.add_node("plan", plan)
     builder.add_node("review", review)
-    builder.add_node("investigate", build_searcher())
+    builder.add_node("investigate", build_searcher(connections))
     builder.add_node("gather", gather)
     builder.add_node("write", write)
     builder.add_node("critique", critique)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
@@ -15,14 +18,16 @@ from searchinstruct_graph.agents.evidence import Quote, Reading
 from searchinstruct_graph.agents.progress import progress
 from searchinstruct_graph.agents.reader import read_page
 from searchinstruct_graph.agents.searcher import (
+    SEARCH_DEPTH,
     assess,
     choose_hits,
     fresh_queries,
-    open_corpus,
     run_queries,
+    sorted_proposals,
     window_key,
     windows_of,
 )
+from searchinstruct_graph.agents.sources import Connections, open_sources, urls_in
 from searchinstruct_graph.graphs.state import (
     Branch,
     PageTask,
@@ -31,36 +36,72 @@ from searchinstruct_graph.graphs.state import (
     SearcherState,
     Window,
 )
+from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.limits import remaining, reserve, shares, spent
-from searchinstruct_graph.models.usage import add_usage, join_usage, no_usage
+from searchinstruct_graph.models.usage import ProviderUsage, add_usage, join_usage, no_usage
+from searchinstruct_graph.tools.corpus.excerpts import best_spans
+from searchinstruct_graph.tools.fetching import Unfetched, is_web
+from searchinstruct_graph.tools.search import GIVEN, Asked, Hit
 
 SearcherGraph = CompiledStateGraph[SearcherState, ResearchContext, SearcherInput, SearcherOutput]
 
 
-async def search(state: SearcherState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
-    """Send the fresh queries and choose pages."""
+async def search(
+    state: SearcherState, runtime: Runtime[ResearchContext], *, connections: Connections
+) -> dict[str, Any]:
+    """Send the fresh queries and choose pages; at first also the pages that the person named in the question."""
     context, say, began = settings(runtime), runtime.stream_writer, time.monotonic()
     hop = state.get("hop", 0) + 1
     left = remaining(state["allowance"], state.get("usage") or no_usage())
+    sources = await open_sources(context, connections, refresh=hop == 1)
+    given = urls_in(state["question"]) if sources.reads_web else []
     proposed = state["queries"] if hop > 1 else state["sub_question"]["queries"]
-    queries = fresh_queries(proposed, state["tried"])[: left["searches"]]
-    corpus = await open_corpus(context, refresh=hop == 1)
-    ranked = await run_queries(corpus, queries, context)
+    wanted = sorted_proposals(proposed, state["tried"], [*given, *state.get("offered", [])])
+    queries = wanted.queries[: left["searches"]]
+    answers = await run_queries(sources, queries, state["question"], state["evidence"], context)
     # Every page costs a call, and one call is kept for `assess`.
     room = min(context.hits, left["pages"], max(0, left["model_calls"] - 1))
-    chosen = choose_hits(ranked, state["windows"], room)
-    for query, hits in zip(queries, ranked, strict=True):
-        say(progress("search", f"searched: {query}", query=query, hits=len(hits), sub_question=state["number"]))
-    usage = {**no_usage(), "searches": len(queries), "seconds": time.monotonic() - began}
+    named = [Hit(url, url, provider=GIVEN) for url in [*(given if hop == 1 else []), *wanted.pages]]
+    chosen = choose_hits([named, *(answer.hits for answer in answers)], state["windows"], room)
+    for query, answer in zip(queries, answers, strict=True):
+        failed = [f"{each.provider} failed" for each in answer.asked if each.failure]
+        said = f"searched: {query}" + (f" ({', '.join(failed)})" if failed else "")
+        say(progress("search", said, query=query, hits=len(answer.hits), sub_question=state["number"]))
+    problems = [f"not opened, because no search result and no person gave it: {url[:200]}" for url in wanted.refused]
+    problems += [f"{each.provider}: {each.failure}" for answer in answers for each in answer.asked if each.failure]
     return {
         "hop": hop,
-        "tried": queries,
+        "tried": [*queries, *wanted.refused],
+        "offered": [hit.uri for answer in answers for hit in answer.hits if is_web(hit.uri)],
         "chosen": [
-            Window(uri=uri, title=hits[0].title, hits=[[h.start, h.end] for h in hits]) for uri, hits in chosen.items()
+            Window(
+                uri=uri,
+                provider=hits[0].provider,
+                hits=[list(hit.span) for hit in hits if hit.span],
+                queries=queries or [state["sub_question"]["text"]],
+            )
+            for uri, hits in chosen.items()
         ],
-        "usage": usage,
+        "problems": list(dict.fromkeys(problems)),
+        "usage": {
+            **no_usage(),
+            "searches": len(queries),
+            "seconds": time.monotonic() - began,
+            "providers": search_usage([each for answer in answers for each in answer.asked]),
+        },
         "page_usage": Overwrite([]),
     }
+
+
+def search_usage(asked: Sequence[Asked]) -> dict[str, ProviderUsage]:
+    """The account of some queries, by provider."""
+    account: dict[str, ProviderUsage] = {}
+    for each in asked:
+        held = account.setdefault(each.provider, ProviderUsage(searches=0, failed=0, credits=0.0))
+        held["searches"] += 1
+        held["failed"] += each.failure is not None
+        held["credits"] += each.credits
+    return account
 
 
 def fan_out(state: SearcherState) -> list[Send] | Literal["assess"]:
@@ -77,22 +118,37 @@ def fan_out(state: SearcherState) -> list[Send] | Literal["assess"]:
     ]
 
 
-async def read(state: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
-    """Read one page in quarantine: verbatim quotes come out, nothing else."""
-    context, chosen = settings(runtime), state["page"]
-    corpus = await open_corpus(context, refresh=False)
-    try:
-        page = await corpus.read(chosen["uri"])
-    except KeyError:
-        gone = Reading(uri=chosen["uri"], status="failed", detail="vanished from the corpus", quotes=0, dropped=0)
-        return {"readings": [gone], "problems": [f"{chosen['uri']}: vanished from the corpus"]}
-    windows = windows_of(page.text, [(start, end) for start, end in chosen["hits"]], context.page_chars)
+async def read(state: PageTask, runtime: Runtime[ResearchContext], *, connections: Connections) -> dict[str, Any]:
+    """Read one page in quarantine: verbatim quotes come out, nothing else. A page that cannot be had is an outcome."""
+    context, chosen, began = settings(runtime), state["page"], time.monotonic()
+    sources = await open_sources(context, connections, refresh=False)
+    page = await sources.read(chosen["uri"], chosen["provider"])
+    if isinstance(page, Unfetched):
+        reading = Reading(uri=chosen["uri"], status="unfetched", detail=page.detail, quotes=0, dropped=0)
+        runtime.stream_writer(
+            progress("read", f"not read: {page.url} ({page.detail})", sub_question=state["number"], **reading)
+        )
+        return {
+            # Remembered like a page that was read: it is not tried again.
+            "windows": [window_key(chosen["uri"], 0, 0)],
+            "readings": [reading],
+            "problems": [f"{page.url}: {page.detail}"],
+            "page_usage": [{**no_usage(), "pages": 1, "seconds": time.monotonic() - began}],
+        }
+    hits = [(start, end) for start, end in chosen["hits"]]
+    if not hits and len(page.text) > context.page_chars:
+        wanted = [state["sub_question"]["text"], *chosen["queries"]]
+        embedder = await asyncio.to_thread(embeddings, context.embeddings)
+        hits = await asyncio.to_thread(best_spans, page.text, wanted, embedder, context.hits * SEARCH_DEPTH)
+    windows = windows_of(page.text, hits, context.page_chars)
+    fetching = time.monotonic() - began
     report = await read_page(page, windows, state["sub_question"], state["number"], context, state["allowance"])
     reading = report.reading
+    quotes = len(report.quotes)
     runtime.stream_writer(
         progress(
             "read",
-            f"read: {page.title or page.uri} ({len(report.quotes)} quotes)",
+            f"read: {page.title or page.uri} ({quotes} quote{'s' * (quotes != 1)})",
             sub_question=state["number"],
             **reading,
         )
@@ -101,10 +157,11 @@ async def read(state: PageTask, runtime: Runtime[ResearchContext]) -> dict[str, 
     return {
         "evidence": report.quotes,
         "read": [] if failed else [page.uri],
-        "windows": [window_key(page.uri, *window) for window in windows],
+        # Both where it was asked for and where redirects led count as read.
+        "windows": [window_key(uri, *window) for uri in dict.fromkeys((chosen["uri"], page.uri)) for window in windows],
         "readings": [reading],
         "problems": failed,
-        "page_usage": [{**report.usage, "pages": 1}],
+        "page_usage": [{**report.usage, "pages": 1, "seconds": report.usage["seconds"] + fetching}],
     }
 
 
@@ -158,13 +215,14 @@ def report(state: SearcherState) -> dict[str, Any]:
     return {"branches": [branch]}
 
 
-def build_searcher() -> SearcherGraph:
+def build_searcher(connections: Connections | None = None) -> SearcherGraph:
     """The searcher as a compiled graph of its own."""
+    connections = connections or Connections()
     graph = StateGraph(
         SearcherState, context_schema=ResearchContext, input_schema=SearcherInput, output_schema=SearcherOutput
     )
-    graph.add_node("search", search)
-    graph.add_node("read", read)
+    graph.add_node("search", partial(search, connections=connections), input_schema=SearcherState)
+    graph.add_node("read", partial(read, connections=connections), input_schema=PageTask)
     graph.add_node("assess", assess_evidence)
     graph.add_node("report", report)
     graph.add_edge(START, "search")

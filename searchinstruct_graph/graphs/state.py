@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Literal, NotRequired
 
+from langchain_core.messages import AnyMessage
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.agents.critic import Countdown, Judgement, Sample, Verdict
@@ -18,6 +19,7 @@ from searchinstruct_graph.agents.evidence import (
     merge_quotes,
     merge_unique,
 )
+from searchinstruct_graph.graphs.chat import Chat
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.usage import Usage, add_usage
 
@@ -34,17 +36,23 @@ class Branch(TypedDict):
 
 
 class Window(TypedDict):
-    """A page to read: its address, the spans to read (empty: decided from the page's length) and the hits' keys."""
+    """A page to read: its address, the provider that named it (empty: a person), the spans that were hit (none: the
+    provider names whole pages), and what was asked for.
+    """
 
     uri: str
-    title: str
+    provider: str
     hits: list[list[int]]
+    queries: list[str]
 
 
 class SearcherInput(TypedDict):
-    """What a searcher branch is sent: one sub-question, what is known already, and what it may spend."""
+    """What a searcher branch is sent: one sub-question of the question that was asked, what is known already, and what
+    it may spend.
+    """
 
     number: int
+    question: str
     sub_question: SubQuestion
     allowance: Allowance
     evidence: Annotated[list[Quote], merge_quotes]
@@ -65,9 +73,12 @@ class SearcherOutput(TypedDict):
 
 
 class SearcherState(SearcherInput, SearcherOutput):
-    """A searcher at work. `chosen` are the pages of this hop; `usage` is the branch's own, pages' usages joined apart."""
+    """A searcher at work. `chosen` are the pages of this hop, `offered` all addresses that searches have given; `usage` is
+    the branch's own, pages' usages joined apart.
+    """
 
     hop: int
+    offered: Annotated[list[str], merge_unique]
     queries: list[str]
     chosen: list[Window]
     page_usage: Annotated[list[Usage], operator.add]
@@ -134,15 +145,17 @@ class Critique(TypedDict):
     problems: list[str]
 
 
-class ResearchInput(TypedDict):
-    """What the graph is asked."""
+class ResearchInput(TypedDict, total=False):
+    """What the graph is asked: a question, or a chat whose newest human message is the question."""
 
     question: str
+    messages: Annotated[list[AnyMessage], Chat]
 
 
 class ResearchOutput(TypedDict):
-    """The result of a run (see the README for an example)."""
+    """The result of a run (see the README for an example); with `messages`, when a chat was given, the chat so far."""
 
+    messages: NotRequired[Annotated[list[AnyMessage], Chat]]
     question: str
     status: Status
     stop_reason: str
@@ -157,9 +170,15 @@ class ResearchOutput(TypedDict):
 
 
 class ResearchState(ResearchOutput):
-    """The whole memory of a research run; the keys of the result are written at its end."""
+    """The whole memory of a research run; the keys of the result are written at its end.
+
+    `asked` is the question being worked on, `heard` the id of the newest human message that was taken as one, `earlier`
+    the chat before it.
+    """
 
     asked: str
+    heard: str
+    earlier: list[str]
     evidence: Annotated[list[Quote], merge_quotes]
     shown: list[Quote]
     tried: Annotated[list[str], merge_unique]

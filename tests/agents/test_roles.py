@@ -22,12 +22,13 @@ from searchinstruct_graph.agents.searcher import (
     windows_of,
 )
 from searchinstruct_graph.errors import UsageError
-from searchinstruct_graph.tools.corpus import Document, Passage
+from searchinstruct_graph.tools.corpus import Document
+from searchinstruct_graph.tools.search import Hit
 from tests.agents.test_critic import quote
 
 
-def passage(uri: str, start: int = 0) -> Passage:
-    return Passage(uri, uri, "", start, start + 10, "x" * 10, 1.0)
+def hit(uri: str, start: int = 0) -> Hit:
+    return Hit(uri, uri, (start, start + 10))
 
 
 def document(text: str) -> Document:
@@ -66,10 +67,10 @@ def test_queries_are_sent_once() -> None:
 
 
 def test_every_query_gets_its_first_choice_before_any_gets_its_second() -> None:
-    ranked = [[passage("a"), passage("b"), passage("c")], [passage("d"), passage("a", 50)]]
+    ranked = [[hit("a"), hit("b"), hit("c")], [hit("d"), hit("a", 50)]]
     chosen = choose_hits(ranked, [], 3)
     assert list(chosen) == ["a", "d", "b"]
-    assert [hit.start for hit in chosen["a"]] == [0, 50]
+    assert [hit.span for hit in chosen["a"]] == [(0, 10), (50, 60)]
     assert list(choose_hits(ranked, ["a@0-10", "d@0-10"], 3)) == ["b", "a", "c"]
     # A page that was read whole is read, whichever passage of it comes up next.
     assert list(choose_hits(ranked, ["a@0-5000"], 3)) == ["d", "b", "c"]
@@ -149,7 +150,8 @@ def test_ordinary_sentences_are_not(text: str) -> None:
         ("samples", -1),
         ("max_rounds", 0),
         ("min_support", 1.5),
-        ("corpus", []),
+        ("topic", "sports"),
+        ("search_providers", ["altavista"]),
         ("max_cost", 0.0),
         ("min_support", float("nan")),
     ],

@@ -194,7 +194,7 @@ def test_a_provider_that_fails_before_the_thread_exists_promises_no_resuming(
         raise ProviderError("embedding refused")
 
     monkeypatch.setenv("SEARCHINSTRUCT_HOME", str(tmp_path))
-    monkeypatch.setattr("searchinstruct_graph.agents.searcher.open_corpus", refuse)
+    monkeypatch.setattr("searchinstruct_graph.agents.sources.open_corpus", refuse)
     with pytest.raises(ProviderError) as caught:
         ask(QUESTION, thread="t3", model="offline")
     assert str(caught.value) == "embedding refused"

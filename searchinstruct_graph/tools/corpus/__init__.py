@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import Corpus, is_page
 from .documents import Document, IndexProgress, Passage, SourceReport
+from .sources import PYDOC
 
-__all__ = ["Corpus", "Document", "IndexProgress", "Passage", "SourceReport"]
+__all__ = ["PYDOC", "Corpus", "Document", "IndexProgress", "Passage", "SourceReport", "is_page"]

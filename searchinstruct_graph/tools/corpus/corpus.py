@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
@@ -19,7 +20,10 @@ from .generations import Manifest
 from .index import Index
 from .indexing import update
 from .search import search
-from .sources import Source, scan
+from .sources import Source, page_source, scan
+
+if TYPE_CHECKING:
+    from searchinstruct_graph.tools.fetching import SafeFetcher
 
 HOME_VARIABLE = "SEARCHINSTRUCT_HOME"
 
@@ -45,17 +49,20 @@ class Corpus:
         embedding: str = "wordllama",
         index_dir: str | None = None,
         on_progress: Callable[[IndexProgress], None] | None = None,
+        fetcher: SafeFetcher | None = None,
     ) -> Corpus:
         """Bring the index of every source up to date and open it.
 
-        `sources` are paths of files or folders, or `pydoc:`. Indexes live in `index_dir`, by default in the user's
-        cache folder or `SEARCHINSTRUCT_HOME`. `on_progress` is called from another thread. Opening unchanged sources
-        again in the same process is a matter of checking their files' stamps.
+        `sources` are paths of files or folders, URLs of pages (fetched by `fetcher`), or `pydoc:`.
+        Indexes live in `index_dir`, by default in the user's cache folder or `SEARCHINSTRUCT_HOME`. `on_progress` is
+        called from another thread. Opening unchanged sources again in the same process is a matter of checking their
+        files' stamps.
 
         Raises UsageError for a source that is missing, unreadable or empty, for an unknown embedding, and for an
         index in `index_dir` that another embedding made.
         """
-        return await asyncio.to_thread(_open, list(sources), embedding, index_dir, on_progress or _silent)
+        pages = await _fetched([source for source in sources if is_page(source)], fetcher)
+        return await asyncio.to_thread(_open, list(sources), embedding, index_dir, on_progress or _silent, pages)
 
     async def search(self, query: str, k: int = 10, *, instruction: str = "") -> list[Passage]:
         """The `k` passages that fit `query` best, best first, over all sources.
@@ -76,6 +83,26 @@ class Corpus:
             if found := index.read(uri):
                 return found
         raise KeyError(uri)
+
+
+def is_page(source: str) -> bool:
+    """Whether a source is a page of the web."""
+    return source.lower().startswith(("http://", "https://"))
+
+
+async def _fetched(urls: list[str], fetcher: SafeFetcher | None) -> dict[str, Document]:
+    """The pages that were named as sources. Raises UsageError when one cannot be read."""
+    if not urls:
+        return {}
+    from searchinstruct_graph.tools.fetching import SafeFetcher, Unfetched
+
+    reader = fetcher or SafeFetcher()
+    pages: dict[str, Document] = {}
+    for url, page in zip(urls, await asyncio.gather(*map(reader.read, urls)), strict=True):
+        if isinstance(page, Unfetched):
+            raise UsageError(f"corpus {url!r} cannot be read: {page.detail}")
+        pages[url] = page
+    return pages
 
 
 def _silent(_: IndexProgress) -> None:
@@ -108,14 +135,15 @@ def _open(
     embedding: str,
     index_dir: str | None,
     progress: Callable[[IndexProgress], None],
+    pages: dict[str, Document],
 ) -> Corpus:
     if not sources:
-        raise UsageError("no corpus was named; give a file, a folder or pydoc:")
+        raise UsageError("no corpus was named; give a file, a folder, a URL or pydoc:")
     with ThreadPoolExecutor(1, "searchinstruct-embedder") as pool:
         loading = pool.submit(embeddings, embedding)
         scanned: dict[str, Source] = {}
         for given in sources:
-            source = scan(given, time.time_ns())
+            source = page_source(given, pages[given]) if given in pages else scan(given, time.time_ns())
             scanned.setdefault(source.identity, source)
         embedder = loading.result()
         opened = [_one(source, _home(source, embedding, index_dir), embedder, progress) for source in scanned.values()]

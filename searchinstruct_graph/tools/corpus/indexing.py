@@ -69,7 +69,7 @@ def update(source: Source, home: str, embedder: Embedder, progress: Progress) ->
         # Another process may have done the work meanwhile.
         manifest = _checked(read_manifest(home), home, embedder)
         if manifest:
-            source = scan(source.given, time.time_ns())
+            source = source if source.fetched else scan(source.given, time.time_ns())
             if report := _unchanged(source, home, manifest) or _only_touched(source, home, manifest):
                 return manifest, report
         return _write(source, home, manifest, embedder, progress)

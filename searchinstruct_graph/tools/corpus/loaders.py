@@ -45,6 +45,8 @@ def load(entry: Entry) -> Iterator[Loaded | Skipped]:
     try:
         if entry.kind == "pydoc":
             yield from _topics()
+        elif entry.page:
+            yield Loaded(entry.key, _title(entry.page.title), entry.page.text, entry.page.license)
         elif entry.kind == "records":
             yield from _records(entry)
         else:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from searchinstruct_graph.errors import UsageError
 
+from .documents import Document
+
 PYDOC = "pydoc:"
 _SUFFIXES = {
     ".md": "text",
@@ -45,7 +47,9 @@ class Entry:
     settled: bool
     """Whether the file is old enough for its stamp to be trusted (a write in the same clock tick is invisible)."""
     kind: str
-    """`text`, `html`, `pdf`, `records`, `pydoc`, or `unknown` (to be told from its content)."""
+    """`text`, `html`, `pdf`, `records`, `pydoc`, `page`, or `unknown` (to be told from its content)."""
+    page: Document | None = None
+    """What was fetched, when the source is a page of the web."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,11 @@ class Source:
     entries: list[Entry] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     """(key, reason) of what is in the folder and is not read."""
+
+    @property
+    def fetched(self) -> bool:
+        """Whether this is a page of the web, which is what it was when it was fetched."""
+        return any(entry.page for entry in self.entries)
 
     @property
     def folder_name(self) -> str:
@@ -88,6 +97,11 @@ def _entry(key: str, path: str, info: os.stat_result, kind: str, now_ns: int) ->
     stamp = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
     settled = now_ns - max(info.st_mtime_ns, info.st_ctime_ns) > 2_000_000_000
     return Entry(key, path, stamp, settled, kind)
+
+
+def page_source(given: str, page: Document) -> Source:
+    """A page of the web, fetched from the URL `given`, as a source."""
+    return Source(given, given, page.uri, [Entry("", "", page.sha256, True, "page", page)])
 
 
 def scan(given: str, now_ns: int) -> Source:

@@ -1,0 +1,307 @@
+"""What a reader of the rendered page does not see: elements, styles, colours and characters.
+
+Hidden text is where orders to language models hide. Where a page does not say enough to decide (white text whose
+background an external style sheet sets), it counts as hidden.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+_NEVER_SHOWN = frozenset(
+    (
+        "script style noscript noframes noembed template svg math iframe object embed canvas audio video head meta "
+        "link base input select option optgroup textarea button dialog datalist progress meter rp"
+    ).split()
+)
+# Conventional names for text that only screen readers speak; the sheet that hides it is usually external.
+_HIDING_CLASSES = frozenset(
+    "sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only a11y-hidden d-none invisible".split()
+)
+_ROOTS = frozenset(["html", "body"])
+_GONE = "hidden-text"
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
+    "\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    # Single ones shape scripts and emoji; runs of them are a code.
+    "|[\u200c\u200d\ufe00-\ufe0f]{3,}"
+)
+
+_LENGTH = re.compile(r"([+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}))(px|pt|em|rem|ex|ch|vw|vh|%|)")
+_PIXELS = {"": 1.0, "px": 1.0, "pt": 1.33, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "vw": 12.0, "vh": 8.0, "%": 10.0}
+_OFF_SCREEN = 500.0
+_UNREADABLE_PIXELS = 3.0
+_UNREADABLE_OPACITY = 0.1
+_CLIPPED = re.compile(r"rect\([01](?:px)?\b|inset\((?:[5-9]\d|100)|circle\(0|polygon\(00(?:px)?,?00")
+_SCALED_AWAY = re.compile(r"scale[xy]?\(0(?:\.0*)?[,)]|translate(?:[xy]|3d)?\([^)]*-\d{4,}")
+_NO_SIZE = re.compile(r"(?:^|\s)0(?:px|em|rem|%)?(?:/|\s|$)")
+_COLOURS = {"white": (255, 255, 255), "snow": (255, 250, 250), "ivory": (255, 255, 240), "black": (0, 0, 0)}
+_WHITE = (255, 255, 255)
+_SAME_COLOUR = 8
+_CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\n]?")
+_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_COMPOUND = re.compile(r"([a-zA-Z][\w-]*)?((?:[.#][\w-]+)*)")
+_LONGEST_STYLE = 4_000
+_LONGEST_SHEETS = 2_000_000
+# Steps from element to ancestor that matching selectors may take on one page; then the last part of each decides.
+_STEPS = 1_000_000
+
+Colour = tuple[int, int, int]
+Declarations = dict[str, str]
+
+
+def visible_characters(text: str) -> str:
+    """`text` without the characters that show nothing and yet are read by models."""
+    return _INVISIBLE.sub("", text)
+
+
+def remove_hidden(tree: HtmlElement) -> None:
+    """Remove from `tree` everything a reader of the rendered page does not see.
+
+    Looks at elements that never show, the attributes `hidden` and `aria-hidden`, and the styles that attributes and
+    the page's own style sheets give: not displayed, transparent, clipped, tiny, off the screen, or in the colour of
+    what is behind. External style sheets are not fetched.
+    """
+    from lxml import etree
+
+    sheet = _Sheet(tree)
+    behind: dict[HtmlElement, Colour | None] = {}
+    for node in tree.iter():
+        parent = node.getparent()
+        if parent is not None and parent.tag == _GONE:
+            node.tag = _GONE
+            continue
+        if node.tag in _NEVER_SHOWN or _by_attributes(node):
+            node.tag = _GONE
+            continue
+        style = sheet.style_of(node)
+        background = behind[node] = _background(style, behind.get(parent, _WHITE))
+        if node.tag not in _ROOTS and (_by_style(style) or _by_colour(style, background)):
+            node.tag = _GONE
+    # All at once: one by one, the text that moves up would be copied again and again.
+    etree.strip_elements(tree, _GONE, with_tail=False)
+
+
+def _by_attributes(node: HtmlElement) -> bool:
+    if node.tag in _ROOTS:
+        return False
+    if node.get("hidden") is not None or node.get("aria-hidden", "").strip().lower() == "true":
+        return True
+    return not _HIDING_CLASSES.isdisjoint(node.get("class", "").split())
+
+
+def _declarations(style: str) -> Declarations:
+    """Properties and values of a style, lower-case, without `!important`; later ones win."""
+    style = _CSS_ESCAPE.sub(lambda found: chr(min(int(found[1], 16), 0xFFFF)), _CSS_COMMENT.sub("", style)).lower()
+    found: Declarations = {}
+    for each in style.split(";"):
+        name, colon, value = each.partition(":")
+        if colon:
+            found[name.strip()] = " ".join(value.partition("!")[0].split())
+    return found
+
+
+def _pixels(value: str) -> float | None:
+    found = _LENGTH.match(value)
+    return float(found[1]) * _PIXELS[found[2]] if found else None
+
+
+def _share(value: str) -> float | None:
+    found = _LENGTH.match(value)
+    return float(found[1]) / (100 if found[2] == "%" else 1) if found else None
+
+
+def _by_style(style: Declarations) -> bool:
+    return bool(style) and (
+        style.get("display") == "none"
+        or style.get("visibility") in ("hidden", "collapse")
+        or style.get("content-visibility") == "hidden"
+        or _faint(style)
+        or _tiny(style)
+        or bool(_CLIPPED.search(style.get("clip", "").replace(" ", "")))
+        or bool(_CLIPPED.search(style.get("clip-path", "").replace(" ", "")))
+        or bool(_SCALED_AWAY.search(style.get("transform", "").replace(" ", "")))
+        or _off_screen(style)
+    )
+
+
+def _faint(style: Declarations) -> bool:
+    opacity = _share(style.get("opacity", ""))
+    if opacity is not None and opacity < _UNREADABLE_OPACITY:
+        return True
+    return style.get("filter", "").replace(" ", "").startswith(("opacity(0)", "opacity(0%)"))
+
+
+def _tiny(style: Declarations) -> bool:
+    size = _pixels(style.get("font-size", ""))
+    if (size is not None and size < _UNREADABLE_PIXELS) or _NO_SIZE.search(style.get("font", "")):
+        return True
+    if not {style.get("overflow"), style.get("overflow-x"), style.get("overflow-y")} & {"hidden", "clip"}:
+        return False
+    sizes = [_pixels(style.get(name, "")) for name in ("height", "width", "max-height", "max-width")]
+    return any(size is not None and size <= 1 for size in sizes)
+
+
+def _off_screen(style: Declarations) -> bool:
+    for name in ("text-indent", "left", "top", "right", "bottom", "inset", "margin", "margin-left", "margin-top"):
+        value = style.get(name)
+        # In percent, margins are how old layouts set columns side by side.
+        if not value or ("%" in value and name.startswith("margin")):
+            continue
+        moved = [_pixels(part) for part in value.split()]
+        if any(size is not None and size <= -_OFF_SCREEN for size in moved):
+            return True
+        if name in ("text-indent", "left", "top") and (moved[0] or 0) >= _OFF_SCREEN * 4:
+            return True
+    return False
+
+
+def _colour(value: str) -> Colour | None:
+    """The colour that a value begins with; None where it names none that we know."""
+    if value in _COLOURS:
+        return _COLOURS[value]
+    if found := re.match(r"#([0-9a-f]{3,8})\b", value):
+        digits = found[1]
+        pairs = [digit * 2 for digit in digits] if len(digits) < 6 else [digits[at : at + 2] for at in (0, 2, 4)]
+        return int(pairs[0], 16), int(pairs[1], 16), int(pairs[2], 16)
+    if found := re.match(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})", value):
+        return int(found[1]), int(found[2]), int(found[3])
+    first = value.split(maxsplit=1)[:1]
+    return _COLOURS.get(first[0]) if first else None
+
+
+def _background(style: Declarations, inherited: Colour | None) -> Colour | None:
+    """What is behind an element's text; None when it is an image or a colour that we do not know."""
+    for name in ("background-image", "background", "background-color"):
+        value = style.get(name, "")
+        if value and value not in ("none", "transparent", "inherit", "initial", "unset", "0 0"):
+            inherited = _colour(value)
+    return inherited
+
+
+def _by_colour(style: Declarations, background: Colour | None) -> bool:
+    value = style.get("color")
+    if not value:
+        return False
+    if value == "transparent" or re.fullmatch(r"(?:rgba|hsla)\(.*[,/]\s*0?\.?0*%?\s*\)", value):
+        return "text" not in style.get("background-clip", style.get("-webkit-background-clip", ""))
+    colour = _colour(value)
+    if colour is None or background is None:
+        return False
+    return all(abs(mine - theirs) <= _SAME_COLOUR for mine, theirs in zip(colour, background, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A selector's compounds, outermost first, each a set of `tag`, `.class` and `#id`; and what it declares."""
+
+    compounds: tuple[frozenset[str], ...]
+    style: Declarations
+
+
+class _Sheet:
+    """The page's own style sheets, as far as simple selectors and our properties go."""
+
+    def __init__(self, tree: HtmlElement) -> None:
+        self._rules: dict[str, list[_Rule]] = defaultdict(list)
+        self._steps = _STEPS
+        sheets = "\n".join(sheet.text or "" for sheet in tree.iter("style"))[:_LONGEST_SHEETS]
+        for selectors, body in _rules(sheets):
+            style = {name: value for name, value in _declarations(body).items() if name in _WATCHED}
+            if not style:
+                continue
+            for selector in selectors.split(","):
+                if compounds := _compounds(selector):
+                    # Filed under its rarest part; one list of rules a name keeps the order of the sheet.
+                    self._rules[max(compounds[-1], key="#.".find)].append(_Rule(compounds, style))
+
+    def style_of(self, node: HtmlElement) -> Declarations:
+        """What the sheets and the element's own attributes declare, the latter last."""
+        style: Declarations = {}
+        if self._rules:
+            names = _names(node)
+            for name in names & self._rules.keys():
+                for rule in self._rules[name]:
+                    if rule.compounds[-1] <= names and self._inside(node, rule.compounds[:-1]):
+                        style.update(rule.style)
+        if colour := node.get("bgcolor"):
+            style["background-color"] = colour.strip().lower()
+        if node.tag == "font" and (colour := node.get("color")):
+            style["color"] = colour.strip().lower()
+        if own := node.get("style"):
+            style.update(_declarations(own[:_LONGEST_STYLE]))
+        return style
+
+    def _inside(self, node: HtmlElement, compounds: tuple[frozenset[str], ...]) -> bool:
+        wanted = len(compounds)
+        for ancestor in node.iterancestors() if wanted else ():
+            self._steps -= 1
+            if self._steps < 0:
+                return True
+            if compounds[wanted - 1] <= _names(ancestor):
+                wanted -= 1
+                if not wanted:
+                    return True
+        return not wanted
+
+
+_WATCHED = frozenset(
+    (
+        "display visibility content-visibility opacity filter font font-size overflow overflow-x overflow-y height width "
+        "max-height max-width clip clip-path transform text-indent left top right bottom inset margin margin-left "
+        "margin-top color background background-color background-image background-clip -webkit-background-clip"
+    ).split()
+)
+
+
+def _names(node: HtmlElement) -> set[str]:
+    names = {f".{name}" for name in node.get("class", "").split()}
+    names.add(node.tag)
+    if identity := node.get("id"):
+        names.add(f"#{identity}")
+    return names
+
+
+def _compounds(selector: str) -> tuple[frozenset[str], ...]:
+    """`a.b > #c` as ({a, .b}, {#c}), child read as descendant; empty for selectors that we do not read."""
+    compounds = []
+    for part in selector.replace(">", " ").split():
+        found = _COMPOUND.fullmatch(part)
+        if not found:
+            return ()
+        names = re.findall(r"[.#][\w-]+", found[2])
+        compounds.append(frozenset([*names, found[1].lower()] if found[1] else names))
+    return tuple(compounds)
+
+
+def _rules(sheets: str) -> Iterator[tuple[str, str]]:
+    """Selectors and declarations of the rules that hold on a screen of any size."""
+    inside: list[bool] = []
+    selector, start = "", 0
+    sheets = _CSS_COMMENT.sub("", sheets)
+    for brace in re.finditer(r"[{}]", sheets):
+        text, start = sheets[start : brace.start()], brace.end()
+        if brace[0] == "{":
+            selector = text.rpartition(";")[2].strip()
+            inside.append(_holds(selector))
+        elif inside:
+            if all(inside[-4:]) and selector and not selector.startswith("@"):
+                yield selector, text
+            inside.pop()
+            selector = ""
+
+
+def _holds(prelude: str) -> bool:
+    """Whether what follows is a rule or a group of rules in force; widths and paper may differ, a screen is given."""
+    if not prelude.startswith("@"):
+        return True
+    name, _, condition = prelude[1:].partition(" ")
+    return name in ("supports", "layer") or (name == "media" and condition.strip() in ("screen", "all"))

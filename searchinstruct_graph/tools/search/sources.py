@@ -1,0 +1,123 @@
+"""Everything that a run may search and read: providers asked side by side, hits merged, pages read once they are given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from searchinstruct_graph.errors import ProviderError
+from searchinstruct_graph.models.retry import CallFailed, redact
+from searchinstruct_graph.tools.corpus import Document
+from searchinstruct_graph.tools.corpus.fusion import fuse
+from searchinstruct_graph.tools.fetching import SafeFetcher, Unfetched, canonical_url, is_web
+
+from .corpus import CORPUS
+from .provider import Found, Hit, SearchProvider
+from .tavily import TavilySearch
+
+GIVEN = ""
+"""Provider of a page that a person gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One provider's part in one query."""
+
+    provider: str
+    hits: int
+    credits: float
+    failure: str | None
+    """Why it gave nothing; None when it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What all providers together found for one query, best first."""
+
+    hits: list[Hit]
+    asked: list[Asked]
+
+
+class Sources:
+    """The providers of a run and the fetcher that reads what they name. Safe to share among tasks.
+
+    `fallback` reads pages that cannot be fetched from here.
+    """
+
+    def __init__(
+        self, providers: Sequence[SearchProvider], fetcher: SafeFetcher, *, fallback: TavilySearch | None = None
+    ) -> None:
+        self._providers = {provider.name: provider for provider in providers}
+        self._fetcher = fetcher
+        self._fallback = fallback
+
+    @property
+    def names(self) -> list[str]:
+        """The providers' names."""
+        return list(self._providers)
+
+    @property
+    def reads_web(self) -> bool:
+        """Whether anything beside the corpus is searched, so that pages of the web may be opened."""
+        return any(name != CORPUS for name in self._providers)
+
+    async def search(self, query: str, count: int, *, instruction: str = "", without: Sequence[str] = ()) -> Answers:
+        """Ask every provider, except those named in `without`. One that fails does not touch the others.
+
+        Raises:
+            ProviderError: every provider refuses every further query.
+        """
+        asked = [provider for name, provider in self._providers.items() if name not in without]
+        answers = await asyncio.gather(*(_ask(provider, query, count, instruction) for provider in asked))
+        refused = [answer for answer in answers if isinstance(answer, ProviderError)]
+        if refused and len(refused) == len(answers):
+            raise refused[0]
+        found = [answer if isinstance(answer, Found) else Found() for answer in answers]
+        account = [
+            Asked(provider.name, len(each.hits), each.credits, None if isinstance(answer, Found) else str(answer))
+            for provider, each, answer in zip(asked, found, answers, strict=True)
+        ]
+        return Answers(merged([each.hits for each in found]), account)
+
+    async def read(self, uri: str, provider: str) -> Document | Unfetched:
+        """The page at `uri`, which `provider` named (`GIVEN`: a person did). Never raises for what the web does."""
+        holder = self._providers.get(provider)
+        if holder and (held := await holder.read(uri)):
+            return held
+        if not is_web(uri):
+            return Unfetched(uri, "url", "not a web address, and no source of this run holds it")
+        page = await self._fetcher.read(uri)
+        if isinstance(page, Unfetched) and self._fallback and page.problem not in ("url", "address", "robots"):
+            extracted = await self._fallback.extract(uri)
+            return page if isinstance(extracted, Unfetched) else extracted
+        return page
+
+
+async def _ask(
+    provider: SearchProvider, query: str, count: int, instruction: str
+) -> Found | ProviderError | CallFailed:
+    try:
+        return await provider.search(query, count, instruction=instruction)
+    except (ProviderError, CallFailed) as error:
+        return error
+    except Exception as error:
+        if provider.name == CORPUS:
+            raise
+        # A stranger's retriever may raise anything; it is one provider among several.
+        return CallFailed("provider", redact(f"{type(error).__name__}: {error}"))
+
+
+def merged(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """The rankings as one (reciprocal rank fusion): one hit a page, told apart by canonical URL, or a part of a page."""
+    hits: dict[tuple[str, tuple[int, int] | None], Hit] = {}
+    keyed = []
+    for ranking in rankings:
+        keys: dict[tuple[str, tuple[int, int] | None], float] = {}
+        for hit in ranking:
+            key = (canonical_url(hit.uri), hit.span)
+            hits.setdefault(key, hit)
+            keys.setdefault(key, 1.0)
+        keyed.append(list(keys.items()))
+    scores = fuse(keyed)
+    return [hits[key] for key in sorted(scores, key=lambda key: -scores[key])]
