@@ -15,11 +15,12 @@ from pydantic import Field
 from searchinstruct_graph.agents.calls import DATA_RULE, Prompt, Schema, ask_model
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.agents.evidence import Quote, SubQuestion, shown_title
-from searchinstruct_graph.agents.sources import repeats_private, urls_in, without_urls
+from searchinstruct_graph.agents.sources import repeats_private
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
 from searchinstruct_graph.models.usage import Usage
+from searchinstruct_graph.text.urls import urls_in, without_urls
 from searchinstruct_graph.tools.fetching import canonical_url
 from searchinstruct_graph.tools.search import CORPUS, Answers, Hit, Sources
 

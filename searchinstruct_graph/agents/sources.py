@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +25,6 @@ PRIVATE_RUN = 6
 """Words in a row that a query for the web may not share with a private document."""
 
 _SET_UP = {"tavily": KEY, "searxng": ADDRESS}
-_URL = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 _opened: dict[tuple[tuple[str, ...], str, str | None], Corpus] = {}
 
 
@@ -118,16 +116,6 @@ async def open_sources(context: ResearchContext, connections: Connections, *, re
         connections.fetcher or fetcher_for(context),
         fallback=readers[0] if readers else None,
     )
-
-
-def urls_in(text: str) -> list[str]:
-    """The web addresses that a person wrote into `text`."""
-    return list(dict.fromkeys(found.rstrip(".,;:!?)]}'\"") for found in _URL.findall(text)))
-
-
-def without_urls(query: str) -> str:
-    """A query without the web addresses in it."""
-    return " ".join(_URL.sub(" ", query).split())
 
 
 def repeats_private(query: str, question: str, quotes: Sequence[Quote]) -> bool:

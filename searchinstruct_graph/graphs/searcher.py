@@ -27,7 +27,7 @@ from searchinstruct_graph.agents.searcher import (
     window_key,
     windows_of,
 )
-from searchinstruct_graph.agents.sources import Connections, open_sources, urls_in
+from searchinstruct_graph.agents.sources import Connections, open_sources
 from searchinstruct_graph.graphs.state import (
     Branch,
     PageTask,
@@ -39,6 +39,7 @@ from searchinstruct_graph.graphs.state import (
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.limits import remaining, reserve, shares, spent
 from searchinstruct_graph.models.usage import ProviderUsage, add_usage, join_usage, no_usage
+from searchinstruct_graph.text.urls import urls_in
 from searchinstruct_graph.tools.corpus.excerpts import best_spans
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
 from searchinstruct_graph.tools.search import GIVEN, Asked, Hit

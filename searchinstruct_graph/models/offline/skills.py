@@ -21,6 +21,7 @@ from searchinstruct_graph.models.tagged import Tag
 from searchinstruct_graph.text import compare
 from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword, language_of
+from searchinstruct_graph.text.urls import without_urls
 from searchinstruct_graph.text.words import normal_form, stems, words
 
 QUOTES = 4
@@ -42,8 +43,9 @@ class Task:
     seed: int
 
     def text(self, name: str) -> str:
-        """The first input of that name, or nothing."""
-        return next((tag.text for tag in self.inputs if tag.name == name), "")
+        """The first input of that name, or nothing; in a question, addresses are no words."""
+        text = next((tag.text for tag in self.inputs if tag.name == name), "")
+        return (without_urls(text) or text) if name == "question" else text
 
     def all(self, name: str) -> list[Tag]:
         """Every input of that name, in order."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from searchinstruct_graph.errors import ProviderError
 from searchinstruct_graph.models.loops import PerLoop
-from searchinstruct_graph.models.retry import CallFailed, with_retries
+from searchinstruct_graph.models.retry import CallFailed, NoReply, with_retries
 from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
 
@@ -81,7 +81,7 @@ class TavilySearch:
         )
         hits = [
             Hit(result["url"], str(result.get("title") or result["url"]), provider=self.name)
-            for result in answer.get("results", [])
+            for result in answer["results"]
             if isinstance(result, dict) and isinstance(result.get("url"), str) and is_web(result["url"])
         ]
         return Found(hits[:count], _credits(answer))
@@ -96,7 +96,7 @@ class TavilySearch:
             answer = await self._asked(lambda: self._client().extract(uri, format="markdown", include_usage=True))
         except (CallFailed, ProviderError) as error:
             return Unfetched(uri, "network", f"tavily: {error}")
-        for result in answer.get("results", []):
+        for result in answer["results"]:
             text = str(result.get("raw_content") or "").encode("utf-8", "replace").decode("utf-8").strip()
             if text:
                 digest = hashlib.sha256(text.encode()).hexdigest()
@@ -108,6 +108,9 @@ class TavilySearch:
         async def once() -> dict[str, Any]:
             try:
                 answer = await call()
+            except (AttributeError, TypeError) as error:
+                # The client takes whatever is valid JSON for an object.
+                raise NoReply("the reply is no JSON object") from error
             except Exception as error:
                 kind = type(error)
                 if kind.__module__ == "tavily.errors" and kind.__name__ == "TimeoutError":
@@ -116,9 +119,9 @@ class TavilySearch:
                     if name in _STATUS:
                         raise _Refused(_STATUS[name], str(error) or name) from error
                 raise
-            if not isinstance(answer, dict):
-                raise _Refused(502, "the reply is no JSON object")
-            return answer
+            if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+                raise NoReply("the reply holds no list of results")
+            return dict(answer)
 
         return await with_retries(once, what=self.name, seconds=SECONDS, attempts=3)
 
