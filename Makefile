@@ -13,7 +13,7 @@ export LANGGRAPH_STRICT_MSGPACK := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench format audit clean
+.PHONY: help demo test studio lint types bench format audit clean
 
 help: ## list what one can do
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -23,6 +23,9 @@ demo: $(UV) ## ask a question about Python's own reference: no key, no network o
 
 test: $(UV) ## run all tests
 	$(UV) run --frozen --quiet --group dev pytest -n auto --dist loadgroup
+
+studio: $(UV) ## debug every graph in LangGraph Studio, served from this machine
+	LANGGRAPH_CLI_NO_ANALYTICS=1 $(UV) run --frozen --quiet --group dev langgraph dev
 
 lint: $(UV) ## style, and the direction of imports
 	$(UV) run --frozen --quiet --group dev ruff check .

@@ -69,8 +69,7 @@ def test_studio_is_given_real_graphs_and_no_pickle() -> None:
     config = json.loads((ROOT / "langgraph.json").read_text())
     for graph in config["graphs"].values():
         path, name = graph["path"].split(":")
-        module = import_module(path.removeprefix("./").removesuffix(".py").replace("/", "."))
-        assert getattr(module, name).checkpointer is None
+        assert getattr(import_module(path), name).checkpointer is None
         assert graph["description"]
     assert config["checkpointer"]["serde"]["pickle_fallback"] is False
     assert config["http"]["disable_webhooks"] is True

@@ -26,10 +26,12 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def _setting(default: Any, description: str, **bounds: float) -> Any:
-    factory = (lambda: list(default)) if isinstance(default, list) else None
     metadata = {"description": description, **bounds}
-    if factory is not None:
-        return field(default_factory=factory, metadata=metadata)
+    if isinstance(default, list):
+        # The schema that Studio reads says nothing about factories.
+        return field(
+            default_factory=lambda: list(default), metadata={**metadata, "json_schema_extra": {"default": default}}
+        )
     return field(default=default, metadata=metadata)
 
 

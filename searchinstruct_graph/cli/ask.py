@@ -235,8 +235,9 @@ class _Run:
                 return None
             if said == "a":
                 return True
+            edited = edited_text(as_json(plan), ".json")
             try:
-                return json.loads(edited_text(as_json(plan), ".json"))
+                return json.loads(edited)
             except ValueError as error:
                 typer.echo(f"that is not JSON ({error}); nothing was changed", err=True)
 

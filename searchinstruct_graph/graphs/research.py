@@ -65,7 +65,7 @@ def _for_search(left: Allowance, context: ResearchContext) -> Allowance:
     return reserve(left, model_calls=2 + context.samples, part=0.2)
 
 
-def _fresh_start(question: str, context: ResearchContext) -> dict[str, Any]:
+def fresh_start(question: str, context: ResearchContext) -> dict[str, Any]:
     """What a new question on an old thread must not inherit."""
     empty: dict[str, Any] = {
         key: Overwrite([])
@@ -142,7 +142,7 @@ async def plan(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[
             sub_questions=[p["text"] for p in parts],
         )
     )
-    update: dict[str, Any] = {} if again else _fresh_start(question, context)
+    update: dict[str, Any] = {} if again else fresh_start(question, context)
     if problem:
         update["problems"] = [problem] if again else Overwrite([problem])
     return {

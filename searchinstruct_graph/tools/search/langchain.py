@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from langchain_core.tools import BaseTool
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.retry import with_retries
+from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
 
@@ -60,7 +60,7 @@ class _Retriever:
 
     def _hit(self, text: RetrievedText) -> Hit:
         content = text.page_content.encode("utf-8", "replace").decode("utf-8")
-        digest = hashlib.sha256(content.encode()).hexdigest()
+        digest = sha256(content)
         source = str(_first(text.metadata, _ADDRESS) or self.name)
         title = " ".join(str(_first(text.metadata, _TITLE) or source).split())[:300]
         license = text.metadata.get("license")

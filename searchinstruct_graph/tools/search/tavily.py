@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from searchinstruct_graph.errors import ProviderError
 from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.retry import CallFailed, NoReply, with_retries
+from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
 
@@ -99,9 +99,8 @@ class TavilySearch:
         for result in answer["results"]:
             text = str(result.get("raw_content") or "").encode("utf-8", "replace").decode("utf-8").strip()
             if text:
-                digest = hashlib.sha256(text.encode()).hexdigest()
                 title = " ".join(str(result.get("title") or uri).split())[:300]
-                return Document(uri, title, text, digest, None, datetime.now(UTC).isoformat(timespec="seconds"))
+                return Document(uri, title, text, sha256(text), None, datetime.now(UTC).isoformat(timespec="seconds"))
         return Unfetched(uri, "unreadable", "tavily: no text could be extracted")
 
     async def _asked(self, call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:

@@ -1,0 +1,10 @@
+"""The hash that ties a quote to the text it was taken from."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def sha256(text: str) -> str:
+    """SHA-256 of `text` in UTF-8, in hex. Raises UnicodeEncodeError for lone surrogates."""
+    return hashlib.sha256(text.encode()).hexdigest()

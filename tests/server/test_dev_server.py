@@ -1,0 +1,144 @@
+"""LangGraph's own server, as a user starts it: offline, without `--allow-blocking`, over the installed package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
+
+from tests.support.dev_server import DevServer
+
+QUESTION = "What does the nonlocal statement do?"
+pytestmark = pytest.mark.xdist_group("dev-server")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    with DevServer(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: DevServer) -> LangGraphClient:
+    return get_client(url=server.url)
+
+
+async def assistant(client: LangGraphClient, name: str) -> Any:
+    return (await client.assistants.search(graph_id=name))[0]
+
+
+async def test_every_graph_is_served_with_its_drawing_and_schemas(client: LangGraphClient) -> None:
+    served = {each["graph_id"]: each for each in await client.assistants.search()}
+    assert set(served) == {"research", "planner", "searcher", "writer", "critic"}
+    for each in served.values():
+        drawn = await client.assistants.get_graph(each["assistant_id"])
+        assert len(drawn["nodes"]) > 2
+        schemas = await client.assistants.get_schemas(each["assistant_id"])
+        assert schemas["input_schema"]
+        assert schemas["input_schema"]["properties"]
+    drawn = await client.assistants.get_graph(served["research"]["assistant_id"])
+    assert {"plan", "investigate", "write", "critique", "decide"} <= {str(node["id"]) for node in drawn["nodes"]}
+
+
+async def test_the_form_of_settings_has_titles_descriptions_defaults_and_choices(client: LangGraphClient) -> None:
+    schemas = await client.assistants.get_schemas((await assistant(client, "research"))["assistant_id"])
+    assert schemas["context_schema"]
+    form = schemas["context_schema"]["properties"]
+    assert all(field.get("title") and field.get("description") for field in form.values())
+    assert form["max_rounds"]["default"] == 3
+    assert form["max_rounds"]["minimum"] == 1
+    assert form["topic"]["enum"] == ["general", "news", "finance"]
+    assert form["web"]["default"] is False
+    assert form["corpus"]["default"] == []
+
+
+async def test_a_run_streams_and_ends_in_the_result(client: LangGraphClient) -> None:
+    seen: dict[str, list[Any]] = {}
+    stream = client.runs.stream(
+        None, "research", input={"question": QUESTION}, context={"samples": 3},
+        stream_mode=["updates", "custom", "messages-tuple", "values"], stream_subgraphs=True,
+    )  # fmt: skip
+    async for part in stream:
+        seen.setdefault(part.event.partition("|")[0], []).append(part.data)
+    steps = [event["step"] for event in seen["custom"]]
+    assert steps[0] == "plan"
+    assert {"search", "read", "assess", "write", "critique", "reanswer", "verdict", "result"} <= set(steps)
+    assert any("plan" in update for update in seen["updates"])
+    result = seen["values"][-1]
+    assert result["status"] == "answered"
+    assert "pydoc:nonlocal" in {source["uri"] for source in result["sources"]}
+    assert "error" not in seen
+
+
+async def test_a_chat_is_answered_and_goes_on(client: LangGraphClient) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    for question in (QUESTION, "What does the assert statement do?"):
+        given: Any = {"messages": [{"role": "user", "content": question}]}
+        result: Any = await client.runs.wait(thread, "research", input=given, context={"samples": 1})
+        assert result["question"] == question
+        assert result["messages"][-1]["type"] == "ai"
+        assert result["messages"][-1]["content"] == result["answer"]
+    assert [message["type"] for message in result["messages"]] == ["human", "ai", "human", "ai"]
+
+
+async def test_a_plan_is_reviewed_changed_and_resumed(client: LangGraphClient) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    settings = {"review_plan": True, "samples": 1}
+    await client.runs.wait(thread, "research", input={"question": QUESTION}, context=settings)
+    state = await client.threads.get_state(thread)
+    waiting = state["tasks"][0]["interrupts"][0]["value"]
+    assert waiting["plan"]["sub_questions"][0]["text"] == QUESTION
+    changed = {"sub_questions": ["What does the assert statement do?"]}
+    result: Any = await client.runs.wait(thread, "research", command={"resume": changed}, context=settings)
+    assert [part["text"] for part in result["plan"]["sub_questions"]] == changed["sub_questions"]
+    assert "pydoc:assert" in result["read"]
+
+
+async def test_a_run_is_rewound_to_before_the_answer_was_written(client: LangGraphClient) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    first: Any = await client.runs.wait(thread, "research", input={"question": QUESTION}, context={"samples": 1})
+    history = await client.threads.get_history(thread, limit=50)
+    before = next(state for state in history if state["next"] == ["write"])
+    again: Any = await client.runs.wait(
+        thread, "research", checkpoint_id=before["checkpoint"]["checkpoint_id"], context={"samples": 2}
+    )
+    assert again["answer"] == first["answer"]
+    assert again["critique"]["samples"] == 2
+    assert again["usage"]["searches"] == first["usage"]["searches"]
+
+
+@pytest.mark.parametrize("name", ["planner", "searcher", "writer", "critic"])
+async def test_each_agent_runs_alone(client: LangGraphClient, name: str) -> None:
+    quotes = ["The harbour light of Usk was lit in 1840.", "It burns oil."]
+    given: dict[str, Any] = {"question": "When was the harbour light of Usk lit?" if name != "searcher" else QUESTION}
+    if name in ("writer", "critic"):
+        given["quotes"] = quotes
+    if name == "critic":
+        given["statements"] = [{"text": quotes[0], "quotes": [1]}, {"text": "It was lit in 1850.", "quotes": [1]}]
+    result: Any = await client.runs.wait(None, name, input=given, context={"samples": 1})
+    if name == "planner":
+        assert result["plan"]["sub_questions"]
+    elif name == "searcher":
+        assert result["evidence"]
+        assert result["plan"]["sub_questions"][0]["status"] == "sufficient"
+    elif name == "writer":
+        assert result["draft"][0] == {"text": quotes[0], "quotes": [1], "support": 0.0}
+    else:
+        assert [each["support"] > 0.7 for each in result["draft"]] == [True, False]
+        assert result["doubts"]
+        assert result["judgement"]["verdict"] == "rewrite"
+
+
+async def test_a_mistake_is_told_in_words(client: LangGraphClient) -> None:
+    result: Any = await client.runs.wait(None, "research", input={"question": "  "}, raise_error=False)
+    assert "the question is empty" in str(result)
+
+
+async def test_nothing_is_pickled_and_nothing_leaves_the_machine(server: DevServer, client: LangGraphClient) -> None:
+    await client.runs.wait(None, "research", input={"question": QUESTION}, context={"samples": 0})
+    assert server.strangers() == []
+    assert not [name for name in server.files() if name.endswith((".pckl", ".pickle", ".pkl"))]
+    assert "BlockingError" not in server.log()
