@@ -17,29 +17,46 @@ if TYPE_CHECKING:
     from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
     from searchinstruct_graph.graphs.research import build_graph as build_research_graph
     from searchinstruct_graph.graphs.research import graph as research_graph
+    from searchinstruct_graph.integrations.corpus_retriever import CorpusRetriever
+    from searchinstruct_graph.integrations.grounding import GroundingMiddleware
+    from searchinstruct_graph.integrations.research_tool import ResearchTool, research_tool
     from searchinstruct_graph.tools.corpus import Corpus
+    from searchinstruct_graph.tools.fetching import SafeFetcher
+    from searchinstruct_graph.tools.search.langchain import from_langchain
 
     __version__: str
 
 __all__ = [
     "Corpus",
+    "CorpusRetriever",
+    "GroundingMiddleware",
     "ProviderError",
     "ResearchContext",
+    "ResearchTool",
+    "SafeFetcher",
     "SearchInstructError",
     "UsageError",
     "__version__",
     "build_research_graph",
+    "from_langchain",
     "research_graph",
+    "research_tool",
 ]
 
 _HOMES = {
     "Corpus": ("tools.corpus", "Corpus"),
+    "CorpusRetriever": ("integrations.corpus_retriever", "CorpusRetriever"),
+    "GroundingMiddleware": ("integrations.grounding", "GroundingMiddleware"),
     "ProviderError": ("errors", "ProviderError"),
     "ResearchContext": ("agents.context", "ResearchContext"),
+    "ResearchTool": ("integrations.research_tool", "ResearchTool"),
+    "SafeFetcher": ("tools.fetching", "SafeFetcher"),
     "SearchInstructError": ("errors", "SearchInstructError"),
     "UsageError": ("errors", "UsageError"),
     "build_research_graph": ("graphs.research", "build_graph"),
+    "from_langchain": ("tools.search.langchain", "from_langchain"),
     "research_graph": ("graphs.research", "graph"),
+    "research_tool": ("integrations.research_tool", "research_tool"),
 }
 
 

@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
-from types import UnionType
-from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast
 
 import typer
 
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.cli.display import Narrator, as_json, edited_text, show_result
 from searchinstruct_graph.cli.interrupts import INTERRUPTED, run
+from searchinstruct_graph.cli.settings import with_settings
 from searchinstruct_graph.cli.threads import Threads, checked_thread, new_thread, open_threads
 from searchinstruct_graph.errors import ProviderError, UsageError
 
 ROLES = ("planner", "searcher", "writer", "critic")
-
-
-def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
-    """A command-line option for a field of ResearchContext: same name, same words, absent unless given."""
-    keyword, description = inspect.Parameter.KEYWORD_ONLY, setting.metadata["description"]
-    flag = f"--{setting.name.replace('_', '-')}"
-    if get_origin(kind) is list:
-        metavar = "URI" if setting.name == "corpus" else "NAME"
-        option = typer.Option(flag, metavar=metavar, help=f"{description} May be repeated.", show_default=False)
-        return inspect.Parameter(setting.name, keyword, default=None, annotation=Annotated[list[str] | None, option])
-    base = kind
-    if get_origin(kind) in (Union, UnionType):
-        base = next(each for each in get_args(kind) if each is not type(None))
-    shown = "" if setting.default in (None, "", MISSING, False) else f" Default: {setting.default}."
-    option = typer.Option(flag, help=description + shown, show_default=False)
-    return inspect.Parameter(setting.name, keyword, default=None, annotation=Annotated[base | None, option])
-
-
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` one option a field of ResearchContext; it receives those that were given as `**settings`."""
-    hints = get_type_hints(ResearchContext)
-    own = [
-        p
-        for p in inspect.signature(command, eval_str=True).parameters.values()
-        if p.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
-    parameters = [*own, *(_option(setting, hints[setting.name]) for setting in fields(ResearchContext))]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
 
 
 @with_settings

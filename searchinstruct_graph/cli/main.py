@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from searchinstruct_graph.cli import ask, index, search
+from searchinstruct_graph.cli import ask, index, mcp, search
 from searchinstruct_graph.cli.display import plain
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 
@@ -55,6 +55,7 @@ def options(
 app.command("ask")(ask.ask)
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("mcp")(mcp.mcp)
 
 
 def main() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Generic, TypeVar
+import contextvars
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -29,3 +32,13 @@ class PerLoop(Generic[K, V]):
                 del self._held[ended]
             self._held[loop] = {}
         return self._held[loop]
+
+
+def finished(work: Coroutine[Any, Any, V]) -> V:
+    """The result of `work`, for callers without `await`; on a thread with a running loop it runs on another thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(contextvars.copy_context().run, asyncio.run, work).result()

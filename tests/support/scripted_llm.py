@@ -86,6 +86,7 @@ class Fault:
     wait: float = 0.0
     cut: int | None = None
     then: Any = None
+    tools: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
 
 def status(
@@ -99,6 +100,11 @@ def status(
 def raw(text: str) -> Fault:
     """The message's content, exactly."""
     return Fault(content=text)
+
+
+def calls(name: str, **arguments: Any) -> Fault:
+    """The model calls a tool."""
+    return Fault(tools=[(name, arguments)], finish="tool_calls")
 
 
 def fenced(reply: object) -> Fault:
@@ -262,7 +268,12 @@ class ScriptedLLM:
         handler.wfile.write(body)
 
     def _completion(self, fault: Fault) -> bytes:
-        message = {"role": "assistant", "content": fault.content, "refusal": fault.refusal}
+        message: dict[str, Any] = {"role": "assistant", "content": fault.content, "refusal": fault.refusal}
+        if fault.tools:
+            message["tool_calls"] = [
+                {"id": f"call-{n}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+                for n, (name, arguments) in enumerate(fault.tools)
+            ]
         prompt, completion = self._usage
         return json.dumps(
             {

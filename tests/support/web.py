@@ -10,6 +10,7 @@ by SNI. Everything that was asked is in `web.requests`; what was dialled is in `
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 import socketserver
@@ -64,6 +65,32 @@ def redirect(location: str, status: int = 302) -> Page:
 def gzipped(body: bytes, type_: str = "text/html") -> Page:
     """A packed page."""
     return Page(gzip.compress(body), type=type_, headers={"content-encoding": "gzip"})
+
+
+class Silent:
+    """A page that never answers, and what its server sees of the client."""
+
+    def __init__(self, first: bytes = b"") -> None:
+        self.first = first
+        self.asked = threading.Event()
+        self.closed = threading.Event()
+        self.page = Page(act=self.act)
+
+    def act(self, connection: socket.socket, stopping: threading.Event) -> None:
+        """Send the start of an answer, then wait for the client to go."""
+        connection.sendall(self.first)
+        self.asked.set()
+        try:
+            while connection.recv(65_536):
+                pass
+        except ConnectionResetError:
+            pass
+        self.closed.set()
+
+
+async def wait_for(event: threading.Event, seconds: float = 3.0) -> bool:
+    """Whether `event` is set in time; the event loop goes on meanwhile."""
+    return await asyncio.to_thread(event.wait, seconds)
 
 
 Pages = Mapping[str, Any] | Callable[[Request], Any]

@@ -1,4 +1,5 @@
-"""Pages on disk: bodies by the hash of their bytes, and one small record a URL. Made of files that appear whole or not.
+"""Pages on disk: bodies by the hash of their bytes, and one small record a URL, under the hash of itself. Made of files
+that appear whole or not.
 
 A record that is torn, altered or of another version is a miss, never an error: the page is fetched again.
 """
@@ -40,7 +41,10 @@ class PageCache:
     def get(self, url: str) -> FetchedPage | None:
         """The page kept for `url`; None when there is none, or none that is whole."""
         try:
-            record = json.loads(self._record(url).read_bytes())
+            digest, _, text = self._record(url).read_bytes().partition(b"\n")
+            if digest != _digest(text).encode():
+                return None
+            record = json.loads(text)
             if record["version"] != VERSION or record["asked"] != url:
                 return None
             body = zlib.decompress(self._body(record["sha256"]).read_bytes())
@@ -48,19 +52,19 @@ class PageCache:
             page = FetchedPage(body=body, **{name: value for name, value in record.items() if name in known})
         except (OSError, ValueError, KeyError, TypeError, zlib.error):
             return None
-        whole = hashlib.sha256(body).hexdigest() == record["sha256"]
+        whole = _digest(body) == record["sha256"]
         return replace(page, chain=tuple(page.chain)) if whole else None
 
     def put(self, url: str, page: FetchedPage) -> None:
         """Keep `page` for `url`. A full disk or a read-only folder costs the cache, not the run."""
-        digest = hashlib.sha256(page.body).hexdigest()
+        digest = _digest(page.body)
         record = {**asdict(page), "version": VERSION, "asked": url, "sha256": digest}
         del record["body"]
         try:
-            body = self._body(digest)
-            if not body.exists():
-                _write(body, zlib.compress(page.body, 6))
-            _write(self._record(url), json.dumps(record).encode())
+            # A body that is there already may be a broken one.
+            _write(self._body(digest), zlib.compress(page.body, 6))
+            text = json.dumps(record).encode()
+            _write(self._record(url), _digest(text).encode() + b"\n" + text)
         except OSError:
             return
         self._writes += 1
@@ -68,7 +72,7 @@ class PageCache:
             self._prune()
 
     def _record(self, url: str) -> Path:
-        return self._folder / "urls" / f"{hashlib.sha256(url.encode()).hexdigest()}.json"
+        return self._folder / "urls" / _digest(url.encode())
 
     def _body(self, digest: str) -> Path:
         return self._folder / "bodies" / str(digest)
@@ -84,6 +88,10 @@ class PageCache:
                     path.unlink(missing_ok=True)
         except OSError:
             return
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _write(path: Path, data: bytes) -> None:

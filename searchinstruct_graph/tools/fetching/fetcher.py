@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpcore
@@ -95,7 +96,7 @@ class SafeFetcher:
         self._limits = limits or Limits()
         self._own = frozenset(host.lower() for host in own_sites)
         self._cache = None if cache is False else PageCache(pages_folder() if cache is True else cache)
-        self._robots = Robots(AGENT, self._robots_txt)
+        self._robots = Robots(AGENT)
         self._hosts: PerLoop[str, _Host] = PerLoop()
         self._turns: PerLoop[str, asyncio.Semaphore] = PerLoop()
 
@@ -129,13 +130,15 @@ class SafeFetcher:
         chain = [str(url)]
         async with self._pool() as pool:
             while True:
-                if url.host not in self._own and (refusal := await self._robots.refusal(url.origin, str(url))):
-                    raise _Refusal(*refusal)
+                if url.host not in self._own:
+                    rules = partial(self._robots_txt, deadline)
+                    if refusal := await self._robots.refusal(url.origin, str(url), rules):
+                        raise _Refusal(*refusal)
                 headers = {"Accept": _ACCEPT}
                 if known and len(chain) == 1 and known.chain == (str(url),):
                     headers |= _validators(known)
                 answer = await self._hop(pool, url, headers, deadline)
-                if answer.status == 304 and known:
+                if answer.status == 304 and known and len(headers) > 1:
                     now = datetime.now(UTC).isoformat(timespec="seconds")
                     return replace(known, fetched_at=now, fresh_until=_fresh_until(answer.headers))
                 if answer.status not in _REDIRECTS:
@@ -186,9 +189,9 @@ class SafeFetcher:
             async with turns:
                 yield
 
-    async def _robots_txt(self, url: str) -> Answered:
-        """A robots.txt, following redirects."""
-        deadline = _Deadline(self._seconds / 2)
+    async def _robots_txt(self, whole: _Deadline, url: str) -> Answered:
+        """A robots.txt, following redirects: within half of a fetch's time, and `whole` is the fetch's."""
+        deadline = _Deadline(self._seconds / 2, whole)
         try:
             address = parse_url(url)
             chain = [url]
@@ -200,6 +203,9 @@ class SafeFetcher:
                     address = _next_hop(address, answer, chain)
                     chain.append(str(address))
         except _Refusal as refusal:
+            if refusal.problem == "timeout" and whole.left < 0.01:
+                # The fetch came here late; that says nothing of this site.
+                raise
             return 0, b"", (refusal.problem, f"robots.txt: {refusal}")
 
     def _pool(self) -> httpcore.AsyncConnectionPool:
@@ -216,16 +222,27 @@ class SafeFetcher:
 class _Deadline:
     """A wall-clock limit on the time spent inside its blocks, all of them together; waiting for a turn is outside."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, whole: _Deadline | None = None) -> None:
         self._left = seconds
+        self._whole = whole
+
+    @property
+    def left(self) -> float:
+        """Seconds left, of the limit that this one is a part of as well."""
+        return min(self._left, self._whole.left) if self._whole else self._left
+
+    def _spend(self, seconds: float) -> None:
+        self._left -= seconds
+        if self._whole:
+            self._whole._spend(seconds)
 
     async def __aenter__(self) -> None:
         self._began = time.monotonic()
-        self._timeout = asyncio.timeout(max(0.0, self._left))
+        self._timeout = asyncio.timeout(max(0.0, self.left))
         await self._timeout.__aenter__()
 
     async def __aexit__(self, *raised: object) -> None:
-        self._left -= time.monotonic() - self._began
+        self._spend(time.monotonic() - self._began)
         await self._timeout.__aexit__(*raised)  # type: ignore[arg-type]
 
 

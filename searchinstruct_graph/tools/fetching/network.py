@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
@@ -30,6 +31,37 @@ async def system_resolver(host: str, port: int) -> list[str]:
     """The addresses that the system gives for `host`, which may be an IP address in any spelling."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that hangs up when its handshake is cut short; httpcore's own stays open then."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 (httpcore's)
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 (httpcore's)
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 (httpcore's signature)
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -64,7 +96,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             if reached not in addresses:
                 await stream.aclose()
                 raise RefusedAddress(f"{host} was reached at {reached or 'an unknown address'}, which was not checked")
-            return stream
+            return _Stream(stream)
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
     async def _resolved(self, host: str, port: int) -> list[str]:

@@ -45,19 +45,20 @@ Refusal = tuple[FetchProblem, str]
 Answered = tuple[int, bytes, Refusal | None]
 """Status and text of a robots.txt; without an answer the status is 0 and the refusal says why there was none."""
 
+Fetch = Callable[[str], Awaitable[Answered]]
+
 
 class Robots:
-    """The rules of the sites asked so far; `fetch` gets a robots.txt."""
+    """The rules of the sites asked so far."""
 
-    def __init__(self, agent: str, fetch: Callable[[str], Awaitable[Answered]]) -> None:
+    def __init__(self, agent: str) -> None:
         self._agent = agent
-        self._fetch = fetch
         self._known: dict[str, Rules] = {}
         self._asking: PerLoop[str, asyncio.Lock] = PerLoop()
 
-    async def refusal(self, origin: str, url: str) -> Refusal | None:
-        """Why `url` must not be read; None when it may be."""
-        site = await self._site(origin)
+    async def refusal(self, origin: str, url: str, fetch: Fetch) -> Refusal | None:
+        """Why `url` must not be read; None when it may be. `fetch` gets a robots.txt; what it raises is not kept."""
+        site = await self._site(origin, fetch)
         if site.closed:
             return site.closed
         if site.rules is None:
@@ -75,13 +76,13 @@ class Robots:
     def _delay(self, site: Rules) -> float:
         return float((site.rules and site.rules.crawl_delay(self._agent)) or 0.0)
 
-    async def _site(self, origin: str) -> Rules:
+    async def _site(self, origin: str, fetch: Fetch) -> Rules:
         # Several pages of a new site are often wanted at once; its rules are asked for once.
         async with self._asking.here().setdefault(origin, asyncio.Lock()):
             known = self._known.get(origin)
             if known and time.monotonic() < known.until:
                 return known
-            site = self._read(*await self._fetch(f"{origin}/robots.txt"))
+            site = self._read(*await fetch(f"{origin}/robots.txt"))
             self._known.pop(origin, None)
             self._known[origin] = site
         while len(self._known) > MOST_SITES:

@@ -60,14 +60,20 @@ async def get(
     sent = [(b"Host", host.encode()), *((name.encode(), value.encode()) for name, value in headers.items())]
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
     request = httpcore.Request("GET", target, headers=sent, extensions={"timeout": timeouts})
-    response = await pool.handle_async_request(request)
     try:
-        received = _headers(response)
-        if response.status != 200:
-            return Answer(response.status, received, b"")
-        return Answer(200, received, await _body(response, received, limits, cut))
-    finally:
-        await response.aclose()
+        response = await pool.handle_async_request(request)
+        try:
+            received = _headers(response)
+            if response.status != 200:
+                return Answer(response.status, received, b"")
+            return Answer(200, received, await _body(response, received, limits, cut))
+        finally:
+            await response.aclose()
+    except httpcore.RemoteProtocolError as error:
+        # Headers, or lines between chunks, of which h11 has seen no end within its own limit; it says so by a status.
+        if getattr(error.__cause__ or error.__context__, "error_status_hint", None) == 431:
+            raise TooLarge("headers that do not end") from error
+        raise
 
 
 def _headers(response: httpcore.Response) -> dict[str, str]:

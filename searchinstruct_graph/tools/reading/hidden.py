@@ -36,25 +36,47 @@ _INVISIBLE = re.compile(
 )
 
 _LENGTH = re.compile(r"([+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}))(px|pt|em|rem|ex|ch|vw|vh|%|)")
-_PIXELS = {"": 1.0, "px": 1.0, "pt": 1.33, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "vw": 12.0, "vh": 8.0, "%": 10.0}
+_PIXELS = {
+    "": 1.0,
+    "px": 1.0,
+    "pt": 1.33,
+    "em": 16.0,
+    "rem": 16.0,
+    "ex": 8.0,
+    "ch": 8.0,
+    "vw": 12.0,
+    "vh": 8.0,
+    "%": 10.0,
+}
 _OFF_SCREEN = 500.0
 _UNREADABLE_PIXELS = 3.0
 _UNREADABLE_OPACITY = 0.1
-_CLIPPED = re.compile(r"rect\([01](?:px)?\b|inset\((?:[5-9]\d|100)|circle\(0|polygon\(00(?:px)?,?00")
-_SCALED_AWAY = re.compile(r"scale[xy]?\(0(?:\.0*)?[,)]|translate(?:[xy]|3d)?\([^)]*-\d{4,}")
+_CLIPPED = re.compile(
+    r"rect\( ?[01](?:px)?(?:[ ,]+[01](?:px)?){3} ?\)|inset\( ?(?:[5-9]\d|100)(?:\.\d+)?%|circle\( ?0(?!\.[1-9])"
+    r"|polygon\((?: ?0(?:px)? 0(?:px)?,?)++ ?\)"
+)
+_SCALED_AWAY = re.compile(r"scale[xy]?\(0(?:\.0*)?[,)]|translate(?:[xy]|3d)?\([^()]*-\d{4,}")
 _NO_SIZE = re.compile(r"(?:^|\s)0(?:px|em|rem|%)?(?:/|\s|$)")
-_COLOURS = {"white": (255, 255, 255), "snow": (255, 250, 250), "ivory": (255, 255, 240), "black": (0, 0, 0)}
 _WHITE = (255, 255, 255)
-_SAME_COLOUR = 8
+_COLOURS = {
+    "white": _WHITE,
+    "snow": (255, 250, 250),
+    "ivory": (255, 255, 240),
+    "ghostwhite": (248, 248, 255),
+    "whitesmoke": (245, 245, 245),
+    "black": (0, 0, 0),
+}
+_NO_COLOUR = frozenset(["", "none", "inherit", "initial", "unset", "currentcolor"])
+_SAME_COLOUR = 16
+_TRANSPARENT = re.compile(r"transparent|(?:rgba|hsla)\(.*[,/]\s*0?\.?0*%?\s*\)|#(?:[0-9a-f]{3}0|[0-9a-f]{6}00)")
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\n]?")
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _COMPOUND = re.compile(r"([a-zA-Z][\w-]*)?((?:[.#][\w-]+)*)")
-_LONGEST_STYLE = 4_000
 _LONGEST_SHEETS = 2_000_000
-# Steps from element to ancestor that matching selectors may take on one page; then the last part of each decides.
-_STEPS = 1_000_000
+# Comparisons of an element with a selector on one page; what comes after them counts as hidden.
+_COMPARISONS = 10_000_000
 
-Colour = tuple[int, int, int]
+Colour = tuple[int, int, int] | str
 Declarations = dict[str, str]
 
 
@@ -63,8 +85,8 @@ def visible_characters(text: str) -> str:
     return _INVISIBLE.sub("", text)
 
 
-def remove_hidden(tree: HtmlElement) -> None:
-    """Remove from `tree` everything a reader of the rendered page does not see.
+def remove_hidden(tree: HtmlElement) -> bool:
+    """Remove from `tree` everything a reader of the rendered page does not see; False if not all could be looked at.
 
     Looks at elements that never show, the attributes `hidden` and `aria-hidden`, and the styles that attributes and
     the page's own style sheets give: not displayed, transparent, clipped, tiny, off the screen, or in the colour of
@@ -73,21 +95,19 @@ def remove_hidden(tree: HtmlElement) -> None:
     from lxml import etree
 
     sheet = _Sheet(tree)
-    behind: dict[HtmlElement, Colour | None] = {}
+    behind: dict[HtmlElement | None, Colour] = {None: _WHITE}
     for node in tree.iter():
         parent = node.getparent()
-        if parent is not None and parent.tag == _GONE:
-            node.tag = _GONE
-            continue
-        if node.tag in _NEVER_SHOWN or _by_attributes(node):
+        if (parent is not None and parent.tag == _GONE) or node.tag in _NEVER_SHOWN or _by_attributes(node):
             node.tag = _GONE
             continue
         style = sheet.style_of(node)
-        background = behind[node] = _background(style, behind.get(parent, _WHITE))
-        if node.tag not in _ROOTS and (_by_style(style) or _by_colour(style, background)):
+        background = behind[node] = _background(style, behind[parent])
+        if node.tag not in _ROOTS and (sheet.spent or _by_style(style) or _by_colour(style, background)):
             node.tag = _GONE
     # All at once: one by one, the text that moves up would be copied again and again.
     etree.strip_elements(tree, _GONE, with_tail=False)
+    return not sheet.spent
 
 
 def _by_attributes(node: HtmlElement) -> bool:
@@ -126,8 +146,7 @@ def _by_style(style: Declarations) -> bool:
         or style.get("content-visibility") == "hidden"
         or _faint(style)
         or _tiny(style)
-        or bool(_CLIPPED.search(style.get("clip", "").replace(" ", "")))
-        or bool(_CLIPPED.search(style.get("clip-path", "").replace(" ", "")))
+        or bool(_CLIPPED.match(style.get("clip", "")) or _CLIPPED.match(style.get("clip-path", "")))
         or bool(_SCALED_AWAY.search(style.get("transform", "").replace(" ", "")))
         or _off_screen(style)
     )
@@ -165,99 +184,112 @@ def _off_screen(style: Declarations) -> bool:
 
 
 def _colour(value: str) -> Colour | None:
-    """The colour that a value begins with; None where it names none that we know."""
-    if value in _COLOURS:
-        return _COLOURS[value]
-    if found := re.match(r"#([0-9a-f]{3,8})\b", value):
-        digits = found[1]
-        pairs = [digit * 2 for digit in digits] if len(digits) < 6 else [digits[at : at + 2] for at in (0, 2, 4)]
-        return int(pairs[0], 16), int(pairs[1], 16), int(pairs[2], 16)
-    if found := re.match(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})", value):
+    """The colour in a value; a name or notation that we do not know stands for itself. None where there is none."""
+    if found := re.search(
+        r"#(?:([0-9a-f])([0-9a-f])([0-9a-f])[0-9a-f]?|([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})\w*)\b", value
+    ):
+        red, green, blue = (part if len(part) == 2 else part * 2 for part in found.groups() if part)
+        return int(red, 16), int(green, 16), int(blue, 16)
+    if found := re.search(r"rgba?\( ?(\d{1,3})[ ,]+(\d{1,3})[ ,]+(\d{1,3})", value):
         return int(found[1]), int(found[2]), int(found[3])
-    first = value.split(maxsplit=1)[:1]
-    return _COLOURS.get(first[0]) if first else None
+    for word in value.split():
+        if word in _COLOURS:
+            return _COLOURS[word]
+    return None if "url(" in value or value in _NO_COLOUR else value
 
 
-def _background(style: Declarations, inherited: Colour | None) -> Colour | None:
-    """What is behind an element's text; None when it is an image or a colour that we do not know."""
-    for name in ("background-image", "background", "background-color"):
+def _background(style: Declarations, inherited: Colour) -> Colour:
+    """The colour behind an element's text, as far as one is given: an image may be of any, and leaves it as it was."""
+    for name in ("background-color", "background"):
         value = style.get(name, "")
-        if value and value not in ("none", "transparent", "inherit", "initial", "unset", "0 0"):
-            inherited = _colour(value)
+        if not _TRANSPARENT.fullmatch(value) and (colour := _colour(value)):
+            return colour
     return inherited
 
 
-def _by_colour(style: Declarations, background: Colour | None) -> bool:
+def _by_colour(style: Declarations, background: Colour) -> bool:
     value = style.get("color")
     if not value:
         return False
-    if value == "transparent" or re.fullmatch(r"(?:rgba|hsla)\(.*[,/]\s*0?\.?0*%?\s*\)", value):
-        return "text" not in style.get("background-clip", style.get("-webkit-background-clip", ""))
+    if _TRANSPARENT.fullmatch(value):
+        # Letters cut out of a picture are seen.
+        return "text" not in (style.get("background-clip") or style.get("-webkit-background-clip", ""))
     colour = _colour(value)
-    if colour is None or background is None:
-        return False
-    return all(abs(mine - theirs) <= _SAME_COLOUR for mine, theirs in zip(colour, background, strict=True))
+    if isinstance(colour, tuple) and isinstance(background, tuple):
+        return all(abs(mine - theirs) <= _SAME_COLOUR for mine, theirs in zip(colour, background, strict=True))
+    return colour == background
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A selector's compounds, outermost first, each a set of `tag`, `.class` and `#id`; and what it declares."""
-
+    place: int
     compounds: tuple[frozenset[str], ...]
+    """Outermost first, each a set of `tag`, `.class` and `#id`."""
     style: Declarations
 
 
 class _Sheet:
-    """The page's own style sheets, as far as simple selectors and our properties go."""
+    """The page's own style sheets, as far as simple selectors and the properties that hide go."""
 
     def __init__(self, tree: HtmlElement) -> None:
+        self.spent = False
+        """Whether the comparisons allowed are used up."""
+        self._left = _COMPARISONS
+        self._names: dict[HtmlElement, set[str]] = {}
         self._rules: dict[str, list[_Rule]] = defaultdict(list)
-        self._steps = _STEPS
-        sheets = "\n".join(sheet.text or "" for sheet in tree.iter("style"))[:_LONGEST_SHEETS]
-        for selectors, body in _rules(sheets):
+        sheets = "\n".join(sheet.text or "" for sheet in tree.iter("style"))
+        for place, (selectors, body) in enumerate(_rules(sheets)):
             style = {name: value for name, value in _declarations(body).items() if name in _WATCHED}
-            if not style:
-                continue
-            for selector in selectors.split(","):
+            for selector in selectors.split(",") if style else ():
                 if compounds := _compounds(selector):
-                    # Filed under its rarest part; one list of rules a name keeps the order of the sheet.
-                    self._rules[max(compounds[-1], key="#.".find)].append(_Rule(compounds, style))
+                    rarest = max(compounds[-1], key=lambda name: ".#".find(name[0]))
+                    self._rules[rarest].append(_Rule(place, compounds, style))
 
     def style_of(self, node: HtmlElement) -> Declarations:
-        """What the sheets and the element's own attributes declare, the latter last."""
+        """What the sheets and the element's own attributes declare; later rules win, attributes win over rules."""
         style: Declarations = {}
-        if self._rules:
-            names = _names(node)
-            for name in names & self._rules.keys():
-                for rule in self._rules[name]:
-                    if rule.compounds[-1] <= names and self._inside(node, rule.compounds[:-1]):
-                        style.update(rule.style)
+        if self._rules and not self.spent:
+            names = self._names[node] = _names(node)
+            found = [
+                rule
+                for name in names & self._rules.keys()
+                for rule in self._rules[name]
+                if self._holds(rule, node, names)
+            ]
+            for rule in sorted(found, key=lambda rule: rule.place):
+                style.update(rule.style)
         if colour := node.get("bgcolor"):
             style["background-color"] = colour.strip().lower()
         if node.tag == "font" and (colour := node.get("color")):
             style["color"] = colour.strip().lower()
         if own := node.get("style"):
-            style.update(_declarations(own[:_LONGEST_STYLE]))
+            style.update(_declarations(own))
         return style
 
-    def _inside(self, node: HtmlElement, compounds: tuple[frozenset[str], ...]) -> bool:
-        wanted = len(compounds)
+    def _holds(self, rule: _Rule, node: HtmlElement, names: set[str]) -> bool:
+        if self.spent or not self._counted() or not rule.compounds[-1] <= names:
+            return False
+        wanted = list(rule.compounds[:-1])
         for ancestor in node.iterancestors() if wanted else ():
-            self._steps -= 1
-            if self._steps < 0:
-                return True
-            if compounds[wanted - 1] <= _names(ancestor):
-                wanted -= 1
+            if not self._counted():
+                return False
+            if wanted[-1] <= self._names[ancestor]:
+                wanted.pop()
                 if not wanted:
-                    return True
+                    break
         return not wanted
+
+    def _counted(self) -> bool:
+        self._left -= 1
+        self.spent = self._left < 0
+        return not self.spent
 
 
 _WATCHED = frozenset(
     (
         "display visibility content-visibility opacity filter font font-size overflow overflow-x overflow-y height width "
         "max-height max-width clip clip-path transform text-indent left top right bottom inset margin margin-left "
-        "margin-top color background background-color background-image background-clip -webkit-background-clip"
+        "margin-top color background background-color background-clip -webkit-background-clip"
     ).split()
 )
 
@@ -286,16 +318,15 @@ def _rules(sheets: str) -> Iterator[tuple[str, str]]:
     """Selectors and declarations of the rules that hold on a screen of any size."""
     inside: list[bool] = []
     selector, start = "", 0
-    sheets = _CSS_COMMENT.sub("", sheets)
+    sheets = _CSS_COMMENT.sub("", sheets)[:_LONGEST_SHEETS]
     for brace in re.finditer(r"[{}]", sheets):
         text, start = sheets[start : brace.start()], brace.end()
         if brace[0] == "{":
             selector = text.rpartition(";")[2].strip()
-            inside.append(_holds(selector))
+            inside.append((not inside or inside[-1]) and _holds(selector))
         elif inside:
-            if all(inside[-4:]) and selector and not selector.startswith("@"):
+            if inside.pop() and selector and not selector.startswith("@"):
                 yield selector, text
-            inside.pop()
             selector = ""
 
 

@@ -9,30 +9,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .decoding import decode_text, marked_encoding
+from .charsets import encoding_of, meta_encoding
+from .decoding import decode_text
+from .hidden import remove_hidden, visible_characters
 from .result import Reading, Unreadable
+from .tree import Parsed, parse_html
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]+)", re.IGNORECASE)
-_XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_NEVER_SHOWN = frozenset(
-    (
-        "script style noscript template svg math iframe object embed canvas audio video head meta link base "
-        "input select option optgroup textarea button dialog datalist"
-    ).split()
-)
-_HIDING_STYLE = re.compile(
-    r"display:none|visibility:(?:hidden|collapse)|font-size:0(?:[a-z%]*)?(?:;|!|$)|opacity:0(?:\.0*)?%?(?:;|!|$)"
-    r"|content-visibility:hidden|clip:rect\(0|clip-path:inset\((?:50|100)%|clip-path:circle\(0"
-    r"|(?:text-indent|left|top|right|bottom|margin-left|margin-top):-\d{3,}"
-    r"|transform:(?:scale\(0|translate[xy]?\(-\d{4,})"
-    r"|(?:^|;)color:transparent"
-)
-_ZERO_SIZE = re.compile(r"(?:^|;)(?:max-)?(?:height|width):0(?:px|em|rem|%)?(?:;|!|$)")
-# Invisible to people, readable to models: zero-width and bidirectional controls, tag characters.
-_INVISIBLE = re.compile("[\u200b\u2060\u2061-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _FURNITURE = frozenset(["nav", "header", "footer", "aside", "form"])
 _BLOCKS = frozenset(
     (
@@ -42,6 +27,8 @@ _BLOCKS = frozenset(
     ).split()
 )
 _SHORT = 250
+# Beyond these, finding the main text may take minutes.
+_MOST_ELEMENTS, _DEEPEST, _LONGEST = 15_000, 200, 2_000_000
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
@@ -50,52 +37,32 @@ def read_html(data: bytes | str, *, charset: str | None = None, url: str | None 
 
     `charset` is what the transport says, `url` where the page is from (helps to tell its parts apart). Text that
     styles, attributes or comments hide from a reader is not in it. A page without recognisable main content gives
-    all its visible text except navigation, header and footer.
+    all its visible text except navigation, header and footer. A page beyond the limits of `parse_html` is
+    read up to there, and `note` says so.
     """
     markup = data if isinstance(data, str) else _decode(data, charset)
     if isinstance(markup, Unreadable):
         return markup
-    tree = _parse(markup)
-    if tree is None:
+    page = parse_html(markup)
+    if page is None:
         return Unreadable("empty", "no text on the page")
+    tree, note = page.root, page.note
     language = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang")
     title = _title(tree)
-    remove_hidden(tree)
-    text = _main_text(tree, url)
+    if not remove_hidden(tree):
+        note = "styles too intricate to follow; the rest not read"
+    text = _main_text(page, url)
     if not text:
-        return Unreadable("empty", "no visible text on the page")
-    return Reading(text, title or _first_heading(tree), language)
+        return Unreadable("empty", f"no visible text on the page{note and f' ({note})'}")
+    return Reading(text, title or _first_heading(tree), language, note)
 
 
 def _decode(data: bytes, charset: str | None) -> str | Unreadable:
-    declared = charset
-    if not declared and not marked_encoding(data) and (found := _CHARSET.search(data[:2048])):
-        # A charset that names UTF-16 in ASCII bytes cannot be true (HTML standard, "determining the encoding").
-        declared = found.group(1).decode("ascii")
-        declared = "utf-8" if declared.lower().startswith("utf-16") else declared
-    return decode_text(data, declared=declared)
-
-
-def _parse(markup: str) -> HtmlElement | None:
-    from lxml import etree, html
-
-    parser = html.HTMLParser(
-        encoding="utf-8",
-        remove_comments=True,
-        remove_pis=True,
-        huge_tree=False,
-        no_network=True,
-    )
-    clean = _XML_DECLARATION.sub("", markup).replace("\x00", "").encode("utf-8", "replace")
-    try:
-        tree = html.document_fromstring(clean, parser=parser)
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError, RecursionError):
-        return None
-    return tree if len(tree) or tree.text else None
+    return decode_text(data, declared=charset if encoding_of(charset) else meta_encoding(data))
 
 
 def _squeezed(text: str | None) -> str:
-    return " ".join(_INVISIBLE.sub("", text or "").split())
+    return " ".join(visible_characters(text or "").split())
 
 
 def _title(tree: HtmlElement) -> str:
@@ -111,64 +78,11 @@ def _first_heading(tree: HtmlElement) -> str:
     return ""
 
 
-def _is_hidden(node: HtmlElement) -> bool:
-    attributes = node.attrib
-    if "hidden" in attributes or attributes.get("aria-hidden", "").strip().lower() == "true":
-        return True
-    style = re.sub(r"\s+|/\*.*?\*/", "", attributes.get("style", "")).lower()
-    if not style:
-        return False
-    return bool(_HIDING_STYLE.search(style) or ("overflow:hidden" in style and _ZERO_SIZE.search(style)))
-
-
-def remove_hidden(tree: HtmlElement) -> int:
-    """Remove from `tree` everything a reader of the rendered page does not see; returns how many nodes went.
-
-    Looks at elements that never show, the attributes `hidden` and `aria-hidden`, inline styles, and the classes and
-    ids that the page's own style sheets hide. External style sheets are not fetched.
-    """
-    concealed = _concealed_selectors(tree)
-    doomed = [
-        node
-        for node in tree.iter()
-        if not isinstance(node.tag, str)
-        or node.tag in _NEVER_SHOWN
-        or _is_hidden(node)
-        or (concealed and not concealed.isdisjoint(_selectors(node)))
-    ]
-    for node in doomed:
-        if node is not tree and node.getparent() is not None:
-            node.drop_tree()
-    return len(doomed)
-
-
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-_SIMPLE_SELECTOR = re.compile(r"^[.#][\w-]+$")
-
-
-def _concealed_selectors(tree: HtmlElement) -> set[str]:
-    """Single classes and ids (`.a`, `#b`) that the page's own style elements hide, outside media queries."""
-    concealed: set[str] = set()
-    for sheet in tree.iter("style"):
-        rules = re.sub(r"/\*.*?\*/", "", sheet.text or "", flags=re.DOTALL)
-        rules = re.sub(r"@[^{};]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", rules)
-        for names, body in _RULE.findall(rules):
-            style = re.sub(r"\s+", "", body).lower()
-            if _HIDING_STYLE.search(style):
-                concealed.update(name.strip() for name in names.split(",") if _SIMPLE_SELECTOR.match(name.strip()))
-    return concealed
-
-
-def _selectors(node: HtmlElement) -> set[str]:
-    names = {f".{name}" for name in node.get("class", "").split()}
-    if identity := node.get("id"):
-        names.add(f"#{identity}")
-    return names
-
-
-def _main_text(tree: HtmlElement, url: str | None) -> str:
-    everything = _all_text(tree)
-    main = _extracted(tree, url)
+def _main_text(page: Parsed, url: str | None) -> str:
+    everything = _all_text(page.root)
+    if page.elements > _MOST_ELEMENTS or page.deepest > _DEEPEST or len(everything) + page.attributes > _LONGEST:
+        return everything
+    main = _extracted(page.root, url)
     # On short or unusual pages the extractor keeps a sliver, or the menu: then the whole page is the better reading.
     return main if len(main) >= _SHORT else everything or main
 
@@ -259,7 +173,7 @@ def _inline(text: str | None) -> str:
 
 
 def _tidy(text: str) -> str:
-    text = _INVISIBLE.sub("", text)
+    text = visible_characters(text)
     text = re.sub(r"[ \t\r\f\v\u00a0]*\n[ \t\r\f\v\u00a0]*", "\n", text)
     text = re.sub(r"[ \t\u00a0]+", " ", text)
     text = re.sub(r"\n- (?=\n)", "\n", text)
