@@ -8,7 +8,6 @@ import os
 import pty
 import re
 import select
-import sqlite3
 import subprocess
 import sys
 import time
@@ -198,12 +197,3 @@ def test_a_provider_that_fails_before_the_thread_exists_promises_no_resuming(
     with pytest.raises(ProviderError) as caught:
         ask(QUESTION, thread="t3", model="offline")
     assert str(caught.value) == "embedding refused"
-
-
-def test_threads_from_before_they_knew_their_folder_still_open(desk: Desk) -> None:
-    desk.home.mkdir()
-    with sqlite3.connect(desk.home / "threads.sqlite") as old:
-        old.execute("CREATE TABLE settings (thread TEXT PRIMARY KEY, context TEXT NOT NULL)")
-    old.close()
-    terminal = desk.ask(QUESTION, "--corpus", desk.corpus, "--thread", "t4")
-    assert terminal.end() == 0, terminal.seen
