@@ -35,7 +35,9 @@ _INVISIBLE = re.compile(
     "|[\u200c\u200d\ufe00-\ufe0f]{3,}"
 )
 
-_LENGTH = re.compile(r"([+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}))(px|pt|em|rem|ex|ch|vw|vh|%|)")
+_LENGTH = re.compile(
+    r"(?:calc\( ?)?([+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:e[+-]?\d{1,2})?)(px|pt|em|rem|ex|ch|vw|vh|%|)"
+)
 _PIXELS = {
     "": 1.0,
     "px": 1.0,
@@ -48,6 +50,29 @@ _PIXELS = {
     "vh": 8.0,
     "%": 10.0,
 }
+_WATCHED = frozenset(
+    (
+        "display visibility content-visibility opacity filter font font-size overflow overflow-x overflow-y height width "
+        "max-height max-width clip clip-path transform text-indent left top right bottom inset margin margin-left "
+        "margin-top color background background-color background-clip -webkit-background-clip"
+    ).split()
+)
+# Values that a browser takes; others it passes over, and so must not undo what stands before them.
+_EVERYWHERE = "inherit initial unset revert"
+_KEYWORDS = {
+    "display": frozenset(
+        (
+            "none block inline inline-block flex inline-flex grid inline-grid flow-root contents list-item table "
+            f"inline-table table-cell table-row table-row-group table-caption -webkit-box {_EVERYWHERE}"
+        ).split()
+    ),
+    "visibility": frozenset(f"visible hidden collapse {_EVERYWHERE}".split()),
+    "opacity": frozenset(_EVERYWHERE.split()),
+    "font-size": frozenset(
+        f"xx-small x-small small medium large x-large xx-large smaller larger {_EVERYWHERE}".split()
+    ),
+}
+_FUNCTIONS = ("calc(", "clamp(", "min(", "max(", "var(")
 _OFF_SCREEN = 500.0
 _UNREADABLE_PIXELS = 3.0
 _UNREADABLE_OPACITY = 0.1
@@ -107,6 +132,8 @@ def remove_hidden(tree: HtmlElement) -> bool:
             node.tag = _GONE
     # All at once: one by one, the text that moves up would be copied again and again.
     etree.strip_elements(tree, _GONE, with_tail=False)
+    # Styles have been judged; the extractor would judge them again, by substrings.
+    etree.strip_attributes(tree, "style")
     return not sheet.spent
 
 
@@ -118,15 +145,24 @@ def _by_attributes(node: HtmlElement) -> bool:
     return not _HIDING_CLASSES.isdisjoint(node.get("class", "").split())
 
 
-def _declarations(style: str) -> Declarations:
-    """Properties and values of a style, lower-case, without `!important`; later ones win."""
+def _declarations(style: str) -> tuple[Declarations, Declarations]:
+    """Properties and values of a style, lower-case, the plain and the important ones; later ones win."""
     style = _CSS_ESCAPE.sub(lambda found: chr(min(int(found[1], 16), 0xFFFF)), _CSS_COMMENT.sub("", style)).lower()
-    found: Declarations = {}
+    plain: Declarations = {}
+    important: Declarations = {}
     for each in style.split(";"):
         name, colon, value = each.partition(":")
-        if colon:
-            found[name.strip()] = " ".join(value.partition("!")[0].split())
-    return found
+        value, mark, _ = value.partition("!")
+        name, value = name.strip(), " ".join(value.split())
+        if colon and name in _WATCHED and _taken(name, value):
+            (important if mark else plain)[name] = value
+    return plain, important
+
+
+def _taken(name: str, value: str) -> bool:
+    if name not in _KEYWORDS or value in _KEYWORDS[name] or value.startswith(_FUNCTIONS):
+        return True
+    return name in ("opacity", "font-size") and bool(_LENGTH.match(value))
 
 
 def _pixels(value: str) -> float | None:
@@ -222,10 +258,12 @@ def _by_colour(style: Declarations, background: Colour) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    place: int
+    rank: tuple[int, int, int, int]
+    """Specificity (ids, classes, tags), then place in the sheets."""
     compounds: tuple[frozenset[str], ...]
     """Outermost first, each a set of `tag`, `.class` and `#id`."""
-    style: Declarations
+    plain: Declarations
+    important: Declarations
 
 
 class _Sheet:
@@ -239,31 +277,30 @@ class _Sheet:
         self._rules: dict[str, list[_Rule]] = defaultdict(list)
         sheets = "\n".join(sheet.text or "" for sheet in tree.iter("style"))
         for place, (selectors, body) in enumerate(_rules(sheets)):
-            style = {name: value for name, value in _declarations(body).items() if name in _WATCHED}
-            for selector in selectors.split(",") if style else ():
+            plain, important = _declarations(body)
+            for selector in selectors.split(",") if plain or important else ():
                 if compounds := _compounds(selector):
+                    kinds = "".join(name[0] for compound in compounds for name in compound)
+                    ids, classes = kinds.count("#"), kinds.count(".")
+                    rank = (ids, classes, len(kinds) - ids - classes, place)
                     rarest = max(compounds[-1], key=lambda name: ".#".find(name[0]))
-                    self._rules[rarest].append(_Rule(place, compounds, style))
+                    self._rules[rarest].append(_Rule(rank, compounds, plain, important))
 
     def style_of(self, node: HtmlElement) -> Declarations:
-        """What the sheets and the element's own attributes declare; later rules win, attributes win over rules."""
+        """What the sheets and the element's own attributes declare, in the order in which they win."""
         style: Declarations = {}
-        if self._rules and not self.spent:
-            names = self._names[node] = _names(node)
-            found = [
-                rule
-                for name in names & self._rules.keys()
-                for rule in self._rules[name]
-                if self._holds(rule, node, names)
-            ]
-            for rule in sorted(found, key=lambda rule: rule.place):
-                style.update(rule.style)
         if colour := node.get("bgcolor"):
             style["background-color"] = colour.strip().lower()
         if node.tag == "font" and (colour := node.get("color")):
             style["color"] = colour.strip().lower()
-        if own := node.get("style"):
-            style.update(_declarations(own))
+        rules: list[_Rule] = []
+        if self._rules and not self.spent:
+            names = self._names[node] = _names(node)
+            filed = (rule for name in names & self._rules.keys() for rule in self._rules[name])
+            rules = sorted((rule for rule in filed if self._holds(rule, node, names)), key=lambda rule: rule.rank)
+        own, own_important = _declarations(node.get("style", ""))
+        for declared in (*(rule.plain for rule in rules), own, *(rule.important for rule in rules), own_important):
+            style.update(declared)
         return style
 
     def _holds(self, rule: _Rule, node: HtmlElement, names: set[str]) -> bool:
@@ -283,15 +320,6 @@ class _Sheet:
         self._left -= 1
         self.spent = self._left < 0
         return not self.spent
-
-
-_WATCHED = frozenset(
-    (
-        "display visibility content-visibility opacity filter font font-size overflow overflow-x overflow-y height width "
-        "max-height max-width clip clip-path transform text-indent left top right bottom inset margin margin-left "
-        "margin-top color background background-color background-clip -webkit-background-clip"
-    ).split()
-)
 
 
 def _names(node: HtmlElement) -> set[str]:
@@ -323,14 +351,14 @@ def _rules(sheets: str) -> Iterator[tuple[str, str]]:
         text, start = sheets[start : brace.start()], brace.end()
         if brace[0] == "{":
             selector = text.rpartition(";")[2].strip()
-            inside.append((not inside or inside[-1]) and _holds(selector))
+            inside.append((not inside or inside[-1]) and _in_force(selector))
         elif inside:
             if inside.pop() and selector and not selector.startswith("@"):
                 yield selector, text
             selector = ""
 
 
-def _holds(prelude: str) -> bool:
+def _in_force(prelude: str) -> bool:
     """Whether what follows is a rule or a group of rules in force; widths and paper may differ, a screen is given."""
     if not prelude.startswith("@"):
         return True

@@ -79,7 +79,7 @@ def _first_heading(tree: HtmlElement) -> str:
 
 
 def _main_text(page: Parsed, url: str | None) -> str:
-    everything = _all_text(page.root)
+    everything = _tidy(_render(page.root, skip=_FURNITURE))
     if page.elements > _MOST_ELEMENTS or page.deepest > _DEEPEST or len(everything) + page.attributes > _LONGEST:
         return everything
     main = _extracted(page.root, url)
@@ -105,11 +105,6 @@ def _extracted(tree: HtmlElement, url: str | None) -> str:
         return ""
     body = getattr(found, "body", None)
     return _tidy(_render(body)) if body is not None else ""
-
-
-def _all_text(tree: HtmlElement) -> str:
-    body = tree.find("body")
-    return _tidy(_render(body if body is not None else tree, skip=_FURNITURE))
 
 
 def _level(node: Any) -> int | None:
