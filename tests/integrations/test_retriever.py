@@ -36,7 +36,7 @@ async def test_a_document_says_where_it_stands(tmp_path: Path) -> None:
     page = await (await Corpus.open(corpus, index_dir=str(tmp_path / "index"))).read(best.metadata["source"])
     assert page.text[best.metadata["start"] : best.metadata["end"]] == best.page_content
     assert best.id == f"{page.uri}@{best.metadata['start']}-{best.metadata['end']}"
-    chain = {"passages": retriever, "question": RunnablePassthrough()} | RunnablePassthrough()
+    chain: Any = {"passages": retriever, "question": RunnablePassthrough()} | RunnablePassthrough()
     assert (await chain.ainvoke("goats"))["passages"]
 
 
