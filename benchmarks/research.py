@@ -23,9 +23,16 @@ os.environ["SEARCHINSTRUCT_MODEL"] = "offline"
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import answers, indexing, retrieval, startup
+from benchmarks import answers, indexing, overhead, pages, retrieval, startup
 
-PARTS: dict[str, Any] = {"retrieval": retrieval, "answers": answers, "indexing": indexing, "startup": startup}
+PARTS: dict[str, Any] = {
+    "retrieval": retrieval,
+    "answers": answers,
+    "indexing": indexing,
+    "startup": startup,
+    "pages": pages,
+    "overhead": overhead,
+}
 
 
 def missed(row: dict[str, Any]) -> bool:

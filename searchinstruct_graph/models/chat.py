@@ -116,7 +116,9 @@ def _made(name: str) -> BaseChatModel:
         return OfflineChatModel()
     from langchain.chat_models import init_chat_model
 
-    settings: dict[str, Any] = {"max_retries": 0, "timeout": ATTEMPT_SECONDS}
+    # Never streamed: half an object is of no use, and a streamed reply often says nothing about its tokens. LangGraph
+    # would have every model stream as soon as somebody listens to the graph's messages.
+    settings: dict[str, Any] = {"max_retries": 0, "timeout": ATTEMPT_SECONDS, "disable_streaming": True}
     if name.startswith("openai:"):
         import httpx
 
@@ -125,7 +127,7 @@ def _made(name: str) -> BaseChatModel:
             timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=1_000)
         )
     elif name.startswith("ollama:"):
-        settings = {"client_kwargs": {"timeout": ATTEMPT_SECONDS}}
+        settings = {"client_kwargs": {"timeout": ATTEMPT_SECONDS}, "disable_streaming": True}
     try:
         made: BaseChatModel = init_chat_model(name, **settings)
     except Exception as error:

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from typing_extensions import TypedDict
 
 from tests.support.dev_server import DevServer
 
@@ -142,3 +147,32 @@ async def test_nothing_is_pickled_and_nothing_leaves_the_machine(server: DevServ
     assert server.strangers() == []
     assert not [name for name in server.files() if name.endswith((".pckl", ".pickle", ".pkl"))]
     assert "BlockingError" not in server.log()
+
+
+async def test_another_graph_uses_it_from_afar(server: DevServer) -> None:
+    class Parent(TypedDict):
+        question: str
+        answer: str
+
+    afar = RemoteGraph("research", url=server.url)
+    builder = StateGraph(Parent)
+    builder.add_node("research", afar)
+    builder.add_edge(START, "research")
+    result = await builder.compile().ainvoke({"question": QUESTION, "answer": ""})
+    assert "nonlocal" in result["answer"]
+    alone = await afar.ainvoke({"question": QUESTION}, context={"samples": 1})
+    assert alone["status"] == "answered"
+    assert alone["critique"]["samples"] == 1
+
+
+async def test_an_mcp_client_uses_it_through_the_servers_own_endpoint(server: DevServer) -> None:
+    async with (
+        streamable_http_client(f"{server.url}/mcp") as (read, write, *_),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+        assert "research" in tools
+        assert tools["research"].description == "A question over documents or the web gets a cited, checked answer."
+        answer = await session.call_tool("research", {"question": QUESTION})
+        assert "answered" in answer.content[0].text  # type: ignore[union-attr]
