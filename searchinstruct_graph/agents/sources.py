@@ -94,11 +94,11 @@ def web_providers(context: ResearchContext) -> list[SearchProvider]:
 
 
 def web_left_out(context: ResearchContext) -> str:
-    """What to set so that more of the web is searched; empty when nothing is missing or one was chosen by name."""
+    """Which providers are not asked and what to set for them; empty when none is missing or some were chosen by name."""
     if not context.web or context.search_providers:
         return ""
-    missing = [f"{name} ({variable})" for name, variable in _SET_UP.items() if not os.environ.get(variable)]
-    return f"not set up: {', '.join(missing)}" if missing else ""
+    missing = [f"{name} (set {variable})" for name, variable in _SET_UP.items() if not os.environ.get(variable)]
+    return ", ".join(missing)
 
 
 @lru_cache(maxsize=32)

@@ -17,6 +17,9 @@ from searchinstruct_graph.cli.settings import with_settings
 from searchinstruct_graph.cli.threads import Threads, checked_thread, new_thread, open_threads
 from searchinstruct_graph.errors import ProviderError, UsageError
 
+FAILED = 1
+"""Exit code when a provider could not be reached; a result is still shown."""
+
 ROLES = ("planner", "searcher", "writer", "critic")
 
 
@@ -100,7 +103,7 @@ class _Run:
                         if not state.interrupts:
                             break
             self._show(state.values, context)
-        return 0
+        return FAILED if state.values["stop_reason"] in ("model_failed", "search_failed") else 0
 
     async def _context(self, threads: Threads) -> ResearchContext:
         """The settings: the thread's own when it is resumed, changed by what was given now."""
@@ -147,7 +150,7 @@ class _Run:
         from searchinstruct_graph.agents.sources import open_corpus, web_left_out
 
         if missing := web_left_out(context):
-            self.narrator.say(f"web search is {missing}")
+            self.narrator.say(f"the web is searched without {missing}")
         self.narrator.doing("opening the corpus")
         corpus = await open_corpus(context)
         if corpus is None:

@@ -20,6 +20,7 @@ from searchinstruct_graph.models.usage import no_usage
 
 NO_ANSWER = "The sources that were read do not answer this question."
 MODEL_FAILED = "There is no answer: the model failed, so nothing could be checked. The critique's problems say how."
+SEARCH_FAILED = "There is no answer: no search was answered, so nothing was read. The critique's problems say why."
 PARTLY = "The sources that were read do not answer this question; what they do say about it:"
 
 
@@ -101,7 +102,7 @@ def compose(state: ResearchState, context: ResearchContext, *, accepted: bool) -
     text = marked_text(statements)
     judgement = state["judgement"]
     if not accepted:
-        silent = MODEL_FAILED if judgement["reason"] == "model_failed" else NO_ANSWER
+        silent = {"model_failed": MODEL_FAILED, "search_failed": SEARCH_FAILED}.get(judgement["reason"], NO_ANSWER)
         text = f"{PARTLY} {text}" if statements else silent
     return ResearchOutput(
         question=state["question"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from typing_extensions import TypedDict
 
+from tests.support import island
 from tests.support.dev_server import DevServer
+from tests.support.scripted_llm import ScriptedLLM
+from tests.support.search_services import SearchServices
 
 QUESTION = "What does the nonlocal statement do?"
 pytestmark = pytest.mark.xdist_group("dev-server")
@@ -176,3 +180,28 @@ async def test_an_mcp_client_uses_it_through_the_servers_own_endpoint(server: De
         assert tools["research"].description == "A question over documents or the web gets a cited, checked answer."
         answer = await session.call_tool("research", {"question": QUESTION})
         assert "answered" in answer.content[0].text  # type: ignore[union-attr]
+
+
+async def test_the_web_and_a_remote_model_are_used_without_blocking(tmp_path: Path) -> None:
+    pages = {f"https://127.0.0.1/{name}": (text.partition("\n")[0], text) for name, text in island.DOCUMENTS.items()}
+    with ScriptedLLM(island.honest()) as llm, SearchServices(pages) as services:
+        web = {"TAVILY_BASE_URL": services.url, "TAVILY_API_KEY": "tvly-test", "SEARXNG_URL": services.url}
+        model = {"OPENAI_BASE_URL": llm.base_url, "OPENAI_API_KEY": "sk-test"}
+        with DevServer(tmp_path / "server", **web, **model) as server:
+            client = get_client(url=server.url)
+            settings = {"web": True, "extract": "always", "model": "openai:scripted", "samples": 2}
+            result: Any = await client.runs.wait(
+                None, "research", input={"question": island.QUESTION}, context=settings
+            )
+            assert result["status"] == "answered"
+            assert result["sources"][0]["uri"].startswith("https://127.0.0.1/")
+            assert set(result["usage"]["providers"]) == {"tavily", "searxng"}
+            # What only SearxNG names is fetched from here, and an address of this machine is not.
+            refused: Any = await client.runs.wait(
+                None, "research", input={"question": "Anything?"}, raise_error=False,
+                context={"web": True, "search_providers": ["searxng"], "model": "openai:scripted", "samples": 0},
+            )  # fmt: skip
+            assert refused["status"] == "insufficient_evidence"
+            assert any("not public" in problem for problem in refused["critique"]["problems"])
+            assert "Blocking" not in server.log()
+            assert server.strangers() == []

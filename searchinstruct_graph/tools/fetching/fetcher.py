@@ -206,7 +206,9 @@ class SafeFetcher:
             if refusal.problem == "timeout" and whole.left < 0.01:
                 # The fetch came here late; that says nothing of this site.
                 raise
-            return 0, b"", (refusal.problem, f"robots.txt: {refusal}")
+            # What is wrong with the host is wrong with its pages too; the rest is about robots.txt alone.
+            whose = "" if refusal.problem in ("address", "network", "tls", "timeout") else "robots.txt: "
+            return 0, b"", (refusal.problem, f"{whose}{refusal}")
 
     def _pool(self) -> httpcore.AsyncConnectionPool:
         """Connections of one fetch. None is kept for another: each host's certificate is checked for each host."""
