@@ -13,7 +13,7 @@ from searchinstruct_graph.cli.interrupts import run
 
 def index(
     sources: Annotated[
-        list[str], typer.Argument(metavar="URI...", help="`pydoc:`, files or folders.", show_default=False)
+        list[str], typer.Argument(metavar="URI...", help="`pydoc:`, files, folders or URLs.", show_default=False)
     ],
     index_dir: Annotated[
         str | None,

@@ -22,7 +22,7 @@ def search(
     corpus: Annotated[
         list[str],
         typer.Option(
-            "--corpus", metavar="URI", help="`pydoc:`, a file or a folder; may be repeated.", show_default=False
+            "--corpus", metavar="URI", help="`pydoc:`, a file, a folder or a URL; may be repeated.", show_default=False
         ),
     ],
     count: Annotated[int, typer.Option("-k", min=1, max=1_000, help="Passages to show.")] = 10,
