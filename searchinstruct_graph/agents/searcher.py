@@ -148,7 +148,13 @@ def sorted_proposals(proposed: Sequence[str], tried: Sequence[str], given: Seque
 
 
 async def run_queries(
-    sources: Sources, queries: Sequence[str], question: str, quotes: Sequence[Quote], context: ResearchContext
+    sources: Sources,
+    queries: Sequence[str],
+    question: str,
+    quotes: Sequence[Quote],
+    context: ResearchContext,
+    *,
+    seconds: float | None = None,
 ) -> list[Answers]:
     """What every source found for each query. A query that repeats a private document goes to the corpus alone."""
     depth = context.hits * SEARCH_DEPTH
@@ -160,6 +166,7 @@ async def run_queries(
                 depth,
                 instruction=context.instruction,
                 without=web if web and repeats_private(query, question, quotes) else (),
+                seconds=seconds,
             )
             for query in queries
         )

@@ -59,7 +59,9 @@ async def search(
     proposed = state["queries"] if hop > 1 else state["sub_question"]["queries"]
     wanted = sorted_proposals(proposed, state["tried"], [*given, *state.get("offered", [])])
     queries = wanted.queries[: left["searches"]]
-    answers = await run_queries(sources, queries, state["question"], state["evidence"], context)
+    answers = await run_queries(
+        sources, queries, state["question"], state["evidence"], context, seconds=left["seconds"]
+    )
     # Every page costs a call, and one call is kept for `assess`.
     room = min(context.hits, left["pages"], max(0, left["model_calls"] - 1))
     named = [Hit(url, url, provider=GIVEN) for url in [*(given if hop == 1 else []), *wanted.pages]]
@@ -123,7 +125,7 @@ async def read(state: PageTask, runtime: Runtime[ResearchContext], *, connection
     """Read one page in quarantine: verbatim quotes come out, nothing else. A page that cannot be had is an outcome."""
     context, chosen, began = settings(runtime), state["page"], time.monotonic()
     sources = await open_sources(context, connections, refresh=False)
-    page = await sources.read(chosen["uri"], chosen["provider"])
+    page = await sources.read(chosen["uri"], chosen["provider"], seconds=state["allowance"]["seconds"])
     if isinstance(page, Unfetched):
         reading = Reading(uri=chosen["uri"], status="unfetched", detail=page.detail, quotes=0, dropped=0)
         runtime.stream_writer(

@@ -26,7 +26,8 @@ class ProviderUsage(TypedDict):
 
 class Usage(TypedDict):
     """A run's account. `seconds` are working seconds; `roles` splits the model calls by role, `providers` the queries by
-    search provider (a query counts once in `searches`, however many providers it went to).
+    search provider (a query counts once in `searches`, however many providers it went to); `pages` counts those that could
+    not be had as well.
     """
 
     model_calls: int

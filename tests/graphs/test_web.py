@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -253,3 +255,19 @@ async def test_the_web_without_a_provider_says_what_to_set() -> None:
             await ask(web, "Anything?")
         with pytest.raises(UsageError, match="tavily is not set up"):
             await ask(web, "Anything?", search_providers=["tavily"])
+
+
+async def test_a_page_that_does_not_come_ends_with_the_time_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silence(_: Any, stopping: threading.Event) -> None:
+        stopping.wait(30)
+
+    with (
+        ScriptedWeb({"slow.example/well": Page(act=silence)}) as web,
+        SearchServices({web.url("slow.example/well"): ("The well of Sandrin", "deep")}) as services,
+    ):
+        monkeypatch.setenv("SEARXNG_URL", services.url)
+        began = time.monotonic()
+        result = await ask(web, "How deep is the well of Sandrin?", max_seconds=2, max_rounds=1)
+        assert time.monotonic() - began < 4
+    assert result["status"] in ("insufficient_evidence", "budget_exhausted")
+    assert any("time of the run" in problem for problem in result["critique"]["problems"])

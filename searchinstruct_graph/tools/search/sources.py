@@ -62,14 +62,23 @@ class Sources:
         """Whether anything beside the corpus is searched, so that pages of the web may be opened."""
         return any(name != CORPUS for name in self._providers)
 
-    async def search(self, query: str, count: int, *, instruction: str = "", without: Sequence[str] = ()) -> Answers:
-        """Ask every provider, except those named in `without`. One that fails does not touch the others.
+    async def search(
+        self,
+        query: str,
+        count: int,
+        *,
+        instruction: str = "",
+        without: Sequence[str] = (),
+        seconds: float | None = None,
+    ) -> Answers:
+        """Ask every provider, except those named in `without`; one that fails does not touch the others, nor does one that
+        has not answered within `seconds`.
 
         Raises:
             ProviderError: every provider refuses every further query.
         """
         asked = [provider for name, provider in self._providers.items() if name not in without]
-        answers = await asyncio.gather(*(_ask(provider, query, count, instruction) for provider in asked))
+        answers = await asyncio.gather(*(_ask(provider, query, count, instruction, seconds) for provider in asked))
         refused = [answer for answer in answers if isinstance(answer, ProviderError)]
         if refused and len(refused) == len(answers):
             raise refused[0]
@@ -80,8 +89,15 @@ class Sources:
         ]
         return Answers(merged([each.hits for each in found]), account)
 
-    async def read(self, uri: str, provider: str) -> Document | Unfetched:
+    async def read(self, uri: str, provider: str, *, seconds: float | None = None) -> Document | Unfetched:
         """The page at `uri`, which `provider` named (`GIVEN`: a person did). Never raises for what the web does."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._read(uri, provider)
+        except TimeoutError:
+            return Unfetched(uri, "timeout", "the time of the run is spent")
+
+    async def _read(self, uri: str, provider: str) -> Document | Unfetched:
         holder = self._providers.get(provider)
         if holder and (held := await holder.read(uri)):
             return held
@@ -95,12 +111,17 @@ class Sources:
 
 
 async def _ask(
-    provider: SearchProvider, query: str, count: int, instruction: str
+    provider: SearchProvider, query: str, count: int, instruction: str, seconds: float | None
 ) -> Found | ProviderError | CallFailed:
     try:
-        return await provider.search(query, count, instruction=instruction)
+        async with asyncio.timeout(seconds):
+            return await provider.search(query, count, instruction=instruction)
     except (ProviderError, CallFailed) as error:
         return error
+    except TimeoutError:
+        return CallFailed(
+            "timeout", f"no answer within {seconds:.0f} s, all that the run had left" if seconds else "timed out"
+        )
     except Exception as error:
         if provider.name == CORPUS:
             raise
