@@ -13,7 +13,7 @@ from searchinstruct_graph.agents.searcher import choose_hits, run_queries, windo
 from searchinstruct_graph.agents.sources import Connections, open_sources
 from searchinstruct_graph.agents.writer import shown_quotes, write_answer
 from searchinstruct_graph.graphs.result import cite
-from searchinstruct_graph.tools.corpus import Document
+from searchinstruct_graph.tools.reading import Document
 from searchinstruct_graph.tools.search import CORPUS
 
 

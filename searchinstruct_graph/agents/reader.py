@@ -15,7 +15,7 @@ from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
 from searchinstruct_graph.models.usage import Usage
-from searchinstruct_graph.tools.corpus import Document
+from searchinstruct_graph.tools.reading import Document
 
 QUOTE_CHARS = 1_200
 """Longest quote kept, in characters: a quote is evidence for a statement, not a copy of the page."""

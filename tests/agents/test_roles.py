@@ -22,7 +22,7 @@ from searchinstruct_graph.agents.searcher import (
     windows_of,
 )
 from searchinstruct_graph.errors import UsageError
-from searchinstruct_graph.tools.corpus import Document
+from searchinstruct_graph.tools.reading import Document
 from searchinstruct_graph.tools.search import Hit
 from tests.agents.test_critic import quote
 

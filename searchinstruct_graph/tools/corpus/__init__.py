@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .corpus import Corpus, is_page
-from .documents import Document, IndexProgress, Passage, SourceReport
+from .results import IndexProgress, Passage, SourceReport
 from .sources import PYDOC
 
-__all__ = ["PYDOC", "Corpus", "Document", "IndexProgress", "Passage", "SourceReport", "is_page"]
+__all__ = ["PYDOC", "Corpus", "IndexProgress", "Passage", "SourceReport", "is_page"]

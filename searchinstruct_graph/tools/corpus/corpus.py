@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
+from searchinstruct_graph.tools.reading.document import Document
 
-from .documents import Document, IndexProgress, Passage, SourceReport
 from .generations import Manifest
 from .index import Index
 from .indexing import update
+from .results import IndexProgress, Passage, SourceReport
 from .search import search
 from .sources import Source, page_source, scan
 

@@ -7,7 +7,8 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from .documents import Document
+from searchinstruct_graph.tools.reading.document import Document
+
 from .generations import Manifest, generation_path
 from .indexing import DOCUMENTS, VECTORS, WORDS
 from .lexical import WordIndex

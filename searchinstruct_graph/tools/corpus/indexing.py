@@ -14,7 +14,6 @@ from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.embeddings import Embedder
 
 from .chunks import chunks
-from .documents import IndexProgress, SourceReport
 from .generations import (
     FORMAT,
     Manifest,
@@ -27,6 +26,7 @@ from .generations import (
 from .language import UNDETERMINED, detect
 from .lexical import build_word_index
 from .loaders import Loaded, Skipped, load
+from .results import IndexProgress, SourceReport
 from .sources import Entry, Source, scan
 from .store import DocumentRow, NewChunk, Store, document_digest
 from .vectors import VectorIndex

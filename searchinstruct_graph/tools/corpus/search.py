@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from searchinstruct_graph.models.embeddings import Embedder
 
-from .documents import Passage
 from .fusion import fuse
 from .index import Index
+from .results import Passage
 from .store import ChunkRow
 
 _CANDIDATES = 50

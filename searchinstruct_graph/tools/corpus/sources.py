@@ -9,8 +9,7 @@ import stat
 from dataclasses import dataclass, field
 
 from searchinstruct_graph.errors import UsageError
-
-from .documents import Document
+from searchinstruct_graph.tools.reading.document import Document
 
 PYDOC = "pydoc:"
 _SUFFIXES = {

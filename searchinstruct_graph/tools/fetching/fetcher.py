@@ -17,8 +17,7 @@ from pathlib import Path
 import httpcore
 
 from searchinstruct_graph.models.loops import PerLoop
-from searchinstruct_graph.tools.corpus.documents import Document
-from searchinstruct_graph.tools.reading import Unreadable
+from searchinstruct_graph.tools.reading import Document, Unreadable
 
 from .cache import PageCache, pages_folder
 from .content import kind_of, license_of, read_content

@@ -6,8 +6,9 @@ Every reader takes bytes and hints and returns a `Reading`, or an `Unreadable` t
 from __future__ import annotations
 
 from .decoding import decode_text
+from .document import Document
 from .html import read_html
 from .pdf import read_pdf
 from .result import Reading, Unreadable
 
-__all__ = ["Reading", "Unreadable", "decode_text", "read_html", "read_pdf"]
+__all__ = ["Document", "Reading", "Unreadable", "decode_text", "read_html", "read_pdf"]

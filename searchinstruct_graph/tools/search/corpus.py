@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from searchinstruct_graph.tools.corpus import Corpus, Document
+from searchinstruct_graph.tools.corpus import Corpus
 from searchinstruct_graph.tools.fetching import Unfetched
+from searchinstruct_graph.tools.reading import Document
 
 from .provider import Found, Hit
 

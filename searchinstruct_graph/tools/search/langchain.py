@@ -16,8 +16,8 @@ from langchain_core.tools import BaseTool
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.retry import with_retries
 from searchinstruct_graph.text.digest import sha256
-from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
+from searchinstruct_graph.tools.reading import Document
 
 from .provider import Found, Hit, SearchProvider
 

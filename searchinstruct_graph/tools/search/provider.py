@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import Unfetched
+from searchinstruct_graph.tools.reading import Document
 
 
 @dataclass(frozen=True, slots=True)

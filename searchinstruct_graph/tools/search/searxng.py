@@ -8,8 +8,8 @@ import httpx
 
 from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.retry import NoReply, with_retries
-from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import BadUrl, Unfetched, is_web, parse_url
+from searchinstruct_graph.tools.reading import Document
 
 from .client import service_client
 from .provider import Found, Hit, WebOptions

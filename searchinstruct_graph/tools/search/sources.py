@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from searchinstruct_graph.errors import ProviderError
 from searchinstruct_graph.models.retry import CallFailed, redact
-from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.corpus.fusion import fuse
 from searchinstruct_graph.tools.fetching import SafeFetcher, Unfetched, canonical_url, is_web
+from searchinstruct_graph.tools.reading import Document
 
 from .corpus import CORPUS
 from .provider import Found, Hit, SearchProvider

@@ -11,8 +11,8 @@ from searchinstruct_graph.errors import ProviderError
 from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.retry import CallFailed, NoReply, with_retries
 from searchinstruct_graph.text.digest import sha256
-from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
+from searchinstruct_graph.tools.reading import Document
 
 from .client import service_client
 from .provider import Found, Hit, WebOptions

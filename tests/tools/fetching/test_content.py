@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from searchinstruct_graph.tools.corpus.documents import Document
 from searchinstruct_graph.tools.fetching import FetchedPage, Unfetched
 from searchinstruct_graph.tools.fetching.content import kind_of
+from searchinstruct_graph.tools.reading import Document
 from tests.support.web import Page, ScriptedWeb, redirect
 
 EXE = b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0\xb8\0\0\0\0\0\0\0@" + bytes(range(256)) * 8

@@ -13,8 +13,8 @@ from langchain_core.tools import tool
 from searchinstruct_graph.errors import ProviderError, UsageError
 from searchinstruct_graph.models import retry
 from searchinstruct_graph.models.retry import CallFailed
-from searchinstruct_graph.tools.corpus import Document
 from searchinstruct_graph.tools.fetching import Unfetched
+from searchinstruct_graph.tools.reading import Document
 from searchinstruct_graph.tools.search import Found, Hit, SearxngSearch, Sources, TavilySearch, WebOptions, merged
 from searchinstruct_graph.tools.search.langchain import from_langchain
 from tests.support.search_services import Fault, SearchServices
