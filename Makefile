@@ -13,7 +13,7 @@ export LANGGRAPH_STRICT_MSGPACK := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test studio lint types bench format audit clean
+.PHONY: help demo test studio lint types bench docs format audit clean
 
 help: ## list what one can do
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -38,6 +38,9 @@ types: $(UV) ## the strict type checker
 bench: $(UV) ## every figure of the research machine: make bench DATA=folder
 	$(UV) run --frozen --quiet python -m benchmarks.research --data $(DATA)
 
+docs: $(UV) ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(UV) run --frozen --quiet --group docs mkdocs build --strict --quiet
+
 format: $(UV) ## rewrite the code in the house's style
 	$(UV) run --frozen --quiet --group dev ruff check --fix .
 	$(UV) run --frozen --quiet --group dev ruff format .
@@ -48,7 +51,7 @@ audit: $(UV) ## known advisories against what the lock file holds
 
 clean: ## remove what the targets above have made
 	find searchinstruct_graph tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf site .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 .tools/bin/uv:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed; install it and try again" >&2; exit 2; }

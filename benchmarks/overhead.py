@@ -8,6 +8,7 @@ the client's and the loopback's. The call is compared with LangChain's own struc
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import multiprocessing
@@ -171,5 +172,6 @@ def run(data: Path | None = None, seed: int = 0) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for row in run()["rows"]:
         print(f"{row['what']:50} {row['arm']:12} {row['value']:10.2f}")

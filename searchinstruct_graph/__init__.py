@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from searchinstruct_graph.agents.context import ResearchContext
     from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
+    from searchinstruct_graph.graphs.persistence import open_persistence
     from searchinstruct_graph.graphs.research import build_graph as build_research_graph
     from searchinstruct_graph.graphs.research import graph as research_graph
     from searchinstruct_graph.integrations.corpus_retriever import CorpusRetriever
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "build_research_graph",
     "from_langchain",
+    "open_persistence",
     "research_graph",
     "research_tool",
 ]
@@ -55,6 +57,7 @@ _HOMES = {
     "UsageError": ("errors", "UsageError"),
     "build_research_graph": ("graphs.research", "build_graph"),
     "from_langchain": ("tools.search.langchain", "from_langchain"),
+    "open_persistence": ("graphs.persistence", "open_persistence"),
     "research_graph": ("graphs.research", "graph"),
     "research_tool": ("integrations.research_tool", "research_tool"),
 }

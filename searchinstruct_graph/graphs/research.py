@@ -225,7 +225,8 @@ async def write(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict
     draft, usage, failed = await write_answer(
         _meant(state), state["plan"], shown, state["doubts"], context, _left(state, context)
     )
-    runtime.stream_writer(progress("write", failed or f"drafted {len(draft)} statement(s)", statements=len(draft)))
+    drafted = f"drafted {len(draft)} statement{'s' * (len(draft) != 1)}"
+    runtime.stream_writer(progress("write", failed or drafted, statements=len(draft)))
     return {**cleared, "draft": draft, "failed": failed, "usage": usage, "problems": [failed] if failed else []}
 
 

@@ -1,0 +1,48 @@
+"""Fills the settings page from the code when the site is built, so that it cannot be out of date."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from searchinstruct_graph.agents.context import ResearchContext
+
+PLACE = "<!-- settings -->"
+
+
+def settings_table() -> str:
+    """Every field of ResearchContext: flag, kind, default, range, meaning."""
+    from searchinstruct_graph import research_graph
+
+    schema_of_all = research_graph.get_context_jsonschema()
+    assert schema_of_all
+    form = schema_of_all["properties"]
+    lines = ["| field and flag | kind | default | meaning |", "|---|---|---|---|"]
+    for setting in fields(ResearchContext):
+        schema = form[setting.name]
+        default = schema.get("default")
+        shown = (
+            "" if default in (None, "", []) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        )
+        flag = f"`{setting.name}`<br>`--{setting.name.replace('_', '-')}`"
+        lines.append(f"| {flag} | {_kind(schema)} | {shown} | {schema['description']} |")
+    return "\n".join(lines)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    kinds = [part for part in schema.get("anyOf", [schema]) if part.get("type") != "null"]
+    kind = kinds[0]
+    if "enum" in kind:
+        return " or ".join(f"`{choice}`" for choice in kind["enum"])
+    if kind["type"] == "array":
+        return f"list of {_kind(kind['items'])}"
+    low, high = kind.get("minimum"), kind.get("maximum")
+    bounds = f", {low} to {high}" if high is not None else f", at least {low}" if low is not None else ""
+    return {"string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no"}[
+        kind["type"]
+    ] + bounds
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this for every page."""
+    return markdown.replace(PLACE, settings_table()) if PLACE in markdown else markdown
