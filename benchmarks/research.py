@@ -23,7 +23,7 @@ os.environ["SEARCHINSTRUCT_MODEL"] = "offline"
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import answers, indexing, overhead, pages, retrieval, startup
+from benchmarks import answers, indexing, injection, overhead, pages, retrieval, startup
 
 PARTS: dict[str, Any] = {
     "retrieval": retrieval,
@@ -31,6 +31,7 @@ PARTS: dict[str, Any] = {
     "indexing": indexing,
     "startup": startup,
     "pages": pages,
+    "injection": injection,
     "overhead": overhead,
 }
 

@@ -90,8 +90,8 @@ _FORBIDDEN = re.compile(
 
 
 def gate_problems(statements: Sequence[Statement], quotes: Sequence[Quote]) -> dict[int, str]:
-    """Faults that need no judgement, by statement number (from 1): citations that are missing or do not exist, and
-    URLs, markup or role tokens that the cited evidence does not hold.
+    """Faults that need no judgement, by statement number (from 1): citations that are missing or do not exist, questions,
+    and URLs, markup or role tokens that the cited evidence does not hold.
     """
     problems: dict[int, str] = {}
     for number, statement in enumerate(statements, 1):
@@ -101,6 +101,9 @@ def gate_problems(statements: Sequence[Statement], quotes: Sequence[Quote]) -> d
             continue
         if not statement["quotes"]:
             problems[number] = f"statement {number} cites no quote"
+            continue
+        if statement["text"].rstrip().endswith(("?", "？", "؟")):
+            problems[number] = f"statement {number} is a question"
             continue
         evidence = " ".join(quotes[q - 1]["text"] for q in statement["quotes"])
         for found in _FORBIDDEN.findall(statement["text"]):
@@ -139,6 +142,19 @@ def settle_support(
             words[number] = entry.problem
         settled.append({**statement, "support": round(score, 4)})
     return settled, words
+
+
+def without_refused(statements: Sequence[Statement], quotes: Sequence[Quote]) -> tuple[list[Statement], list[str]]:
+    """The statements that code does not refuse (gates, and conflicts with their quotes), and what was said of the others.
+
+    When it refuses all of them, they all stay: then there is nothing to go on with.
+    """
+    words = gate_problems(statements, quotes)
+    for number, statement in enumerate(statements, 1):
+        if number not in words and compare.conflicts(statement["text"], cited_texts(statement, quotes)):
+            words[number] = f"statement {number} conflicts with its quotes"
+    kept = [statement for number, statement in enumerate(statements, 1) if number not in words]
+    return (kept, [f"left out: {said}" for said in words.values()]) if kept else (list(statements), [])
 
 
 async def judge_support(

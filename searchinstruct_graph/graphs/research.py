@@ -235,6 +235,10 @@ async def critique(state: ResearchState, runtime: Runtime[ResearchContext]) -> d
     context, draft = settings(runtime), state["draft"]
     if not draft or state["failed"]:
         return {"doubts": []}
+    left_out: list[str] = []
+    if state["countdown"]["rewrite"] <= 0 and context.samples:
+        # What code refuses once more does not cost the rest: the re-answers tell whether that is still the answer.
+        draft, left_out = critic.without_refused(draft, state["shown"])
     gated = critic.gate_problems(draft, state["shown"])
     judged, doubts, usage, failed = await critic.judge_support(
         draft, state["shown"], gated, context, _left(state, context)
@@ -252,7 +256,13 @@ async def critique(state: ResearchState, runtime: Runtime[ResearchContext]) -> d
             support=[statement["support"] for statement in judged],
         )
     )
-    return {"draft": judged, "doubts": doubts, "failed": failed, "usage": usage, "problems": [failed] if failed else []}
+    return {
+        "draft": judged,
+        "doubts": doubts,
+        "failed": failed,
+        "usage": usage,
+        "problems": [*left_out, *([failed] if failed else [])],
+    }
 
 
 def to_samples(state: ResearchState, runtime: Runtime[ResearchContext]) -> list[Send] | Literal["decide"]:

@@ -224,6 +224,8 @@ class ScriptedLLM:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body go out apart; without this the second waits for the client's delayed acknowledgement.
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: Any) -> None:
                 """Quiet."""
