@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langgraph._internal._typing import MISSING
 from langgraph.channels import BinaryOperatorAggregate
 from langgraph.graph.message import add_messages
+
+# What LangGraph itself takes for "nothing written yet": the start of a channel whose type cannot be made.
+_NOTHING = BinaryOperatorAggregate(Any, add_messages).value  # type: ignore[arg-type]
 
 
 class Chat(BinaryOperatorAggregate[Any]):
@@ -18,10 +20,10 @@ class Chat(BinaryOperatorAggregate[Any]):
 
     def __init__(self, typ: Any, operator: Callable[[Any, Any], Any] = add_messages) -> None:
         super().__init__(typ, operator)
-        self.value = MISSING
+        self.value = _NOTHING
 
     def update(self, values: Sequence[Any]) -> bool:
         """Join the new messages to those before; the first are given their ids like all others."""
-        if values and self.value is MISSING:
+        if values and self.value is _NOTHING:
             self.value = []
         return super().update(values)
