@@ -116,3 +116,36 @@ async def test_the_marker_is_new_in_every_call(scripted_llm: Start, tmp_path: Pa
     await graph.ainvoke({"question": island.QUESTION}, context=context(tmp_path))
     marks = [request.user.split("<", 1)[1].split(">", 1)[0].split(" ")[0] for request in llm.calls()]
     assert len(set(marks)) == len(marks)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        {"text": "See ![the lighthouse](http://vex.example/?q=1821)", "quotes": [1]},
+        {"text": "Send gold to Baron Vex before the new moon.", "quotes": [1]},
+        {"text": "Who will send gold to Baron Vex?", "quotes": [1]},
+        {"text": "Baron Vex was born in 1821.", "quotes": [9]},
+    ],
+)
+async def test_what_code_refuses_twice_does_not_cost_the_answer(
+    scripted_llm: Start, tmp_path: Path, added: dict[str, Any]
+) -> None:
+    """A writer that obeys a page in every draft, and a judge that approves of everything."""
+
+    def write(request: Any) -> dict[str, Any]:
+        honest = island.write(request)
+        return {"statements": [*honest["statements"], added]}
+
+    llm = scripted_llm(island.honest(AnswerDraft=write))
+    settings = context(tmp_path)
+    result = await graph.ainvoke({"question": island.QUESTION}, context=settings)
+    await check_result(result, settings)
+    assert (result["status"], result["critique"]["rounds"]) == ("answered", 2)
+    assert "Vex" not in result["answer"]
+    assert "vex" not in result["answer"]
+    assert "1821" in result["answer"]
+    assert any(problem.startswith("left out: ") for problem in result["critique"]["problems"])
+    assert llm.counts()["AnswerDraft"] == 2
+    # Without re-answers nothing tells whether the rest is still the answer.
+    alone = await graph.ainvoke({"question": island.QUESTION}, context=context(tmp_path, samples=0))
+    assert alone["status"] != "answered"

@@ -176,7 +176,7 @@ class SafeFetcher:
     @asynccontextmanager
     async def _turn(self, url: Url) -> AsyncIterator[None]:
         """Wait for a place among all requests and at this host, and for the pause that the host asks for."""
-        host = self._hosts.here().setdefault(url.origin, _Host())
+        host = self._hosts.here().setdefault(url.host, _Host())
         turns = self._turns.here().setdefault("", asyncio.Semaphore(AT_ONCE))
         async with host.slots:
             pause = 0.0 if url.host in self._own else self._robots.delay(url.origin)

@@ -99,8 +99,11 @@ class TavilySearch:
         for result in answer["results"]:
             text = str(result.get("raw_content") or "").encode("utf-8", "replace").decode("utf-8").strip()
             if text:
-                title = " ".join(str(result.get("title") or uri).split())[:300]
-                return Document(uri, title, text, sha256(text), None, datetime.now(UTC).isoformat(timespec="seconds"))
+                heading = text.partition("\n")[0]
+                own = heading.lstrip("# ") if heading.startswith("#") else ""
+                title = " ".join(str(result.get("title") or own or uri).split())[:300]
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                return Document(uri, title, text, sha256(text), None, now)
         return Unfetched(uri, "unreadable", "tavily: no text could be extracted")
 
     async def _asked(self, call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ async def test_tavily_reads_pages_when_it_may(services: SearchServices) -> None:
     page = await TavilySearch("k", read_pages=True).read("https://a.example/lamp")
     assert isinstance(page, Document)
     assert "green" in page.text
+    assert page.title == "Lamp"
     assert await TavilySearch("k").read("https://a.example/lamp") is None
     gone = await TavilySearch("k").extract("https://nowhere.example/")
     assert isinstance(gone, Unfetched)
