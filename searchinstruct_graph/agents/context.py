@@ -127,12 +127,16 @@ class ResearchContext:
             for choice in given if isinstance(given, list) else [given]:
                 if choice is not None and choice not in choices:
                     raise UsageError(f"{name} cannot be {choice!r}; use one of {', '.join(choices)}")
-        files = [source for source in self.corpus if source != PYDOC and not is_page(source)]
-        if self.web and files and not self.web_beside_corpus:
+        if self.web and self.files and not self.web_beside_corpus:
             raise UsageError(
-                f"web and the files in {files[0]!r} together could carry words of your files to search providers; "
+                f"web and the files in {self.files[0]!r} together could carry words of your files to search providers; "
                 "leave one out, or allow it with web_beside_corpus (--web-beside-corpus)"
             )
+
+    @property
+    def files(self) -> list[str]:
+        """The sources of the corpus that are a person's own: neither `pydoc:` nor pages of the web."""
+        return [source for source in self.corpus if source != PYDOC and not is_page(source)]
 
     def model_for(self, role: Role) -> str | None:
         """The model name set for `role`, else the run's; None leaves the choice to the environment."""

@@ -165,7 +165,7 @@ async def run_queries(
                 query,
                 depth,
                 instruction=context.instruction,
-                without=web if web and repeats_private(query, question, quotes) else (),
+                without=web if web and repeats_private(query, question, quotes, context.files) else (),
                 seconds=seconds,
             )
             for query in queries

@@ -12,6 +12,7 @@ from searchinstruct_graph.agents.evidence import Quote
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.text.words import words
 from searchinstruct_graph.tools.corpus import PYDOC, Corpus, is_page
+from searchinstruct_graph.tools.corpus.sources import printable
 from searchinstruct_graph.tools.fetching import SafeFetcher
 from searchinstruct_graph.tools.search import CorpusSearch, SearchProvider, SearxngSearch, Sources, TavilySearch
 from searchinstruct_graph.tools.search.provider import WebOptions
@@ -118,12 +119,15 @@ async def open_sources(context: ResearchContext, connections: Connections, *, re
     )
 
 
-def repeats_private(query: str, question: str, quotes: Sequence[Quote]) -> bool:
-    """Whether `query` holds `PRIVATE_RUN` words in a row from a quote out of the person's own files that the question
-    itself does not hold: such a query would carry them to a stranger.
+def repeats_private(query: str, question: str, quotes: Sequence[Quote], files: Sequence[str]) -> bool:
+    """Whether `query` holds `PRIVATE_RUN` words in a row of a quote out of the person's own `files` that the question itself
+    does not hold: such a query would carry them to a stranger.
     """
-    asked, known = words(query), " ".join(words(question))
-    runs = [" ".join(asked[at : at + PRIVATE_RUN]) for at in range(len(asked) - PRIVATE_RUN + 1)]
-    private = [quote for quote in quotes if not is_page(quote["uri"]) and not quote["uri"].startswith(PYDOC)]
+    places = tuple(printable(file).rstrip("/") for file in files)
+    private = [quote for quote in quotes if quote["uri"].startswith(places)] if places else []
+    if not private:
+        return False
+    asked, known = words(query), f" {' '.join(words(question))} "
+    runs = [f" {' '.join(asked[at : at + PRIVATE_RUN])} " for at in range(len(asked) - PRIVATE_RUN + 1)]
     held = [f" {' '.join(words(quote['text']))} " for quote in private]
-    return any(f" {run} " in text for run in runs if f" {run} " not in f" {known} " for text in held)
+    return any(run in text for run in runs if run not in known for text in held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal, NotRequired
 
@@ -105,7 +106,7 @@ class GroundingMiddleware(AgentMiddleware[GroundingState, Any]):
         claims = [text for text in _sentences(answer) if not text.endswith("?")][:MOST_STATEMENTS]
         if not texts or not claims:
             return Grounding(status="unchecked", retries=retries, statements=[], problems=[])
-        quotes, statements = _matched(claims, "\n\n".join(texts), self._context)
+        quotes, statements = await asyncio.to_thread(_matched, claims, "\n\n".join(texts), self._context)
         gated = gate_problems(statements, quotes)
         settled, doubts, _, failed = await judge_support(
             statements, quotes, gated, self._context, self._context.limits()
