@@ -72,6 +72,10 @@ async def _sqlite(path: Path) -> AsyncIterator[Persistence]:
         raise UsageError(
             f"threads cannot be kept in {path}: {error.strerror or error}; set SEARCHINSTRUCT_HOME to a folder you can write"
         ) from error
+
+    def lock(thread: str) -> AbstractAsyncContextManager[None]:
+        return _file_lock(thread, path.with_name("threads.lock"))
+
     try:
         # The store leaves transactions to its connection, so it needs one of its own in autocommit.
         async with aiosqlite.connect(path) as connection, aiosqlite.connect(path, isolation_level=None) as other:
@@ -79,10 +83,9 @@ async def _sqlite(path: Path) -> AsyncIterator[Persistence]:
                 await each.execute("PRAGMA busy_timeout = 5000")
             await _whole(connection, path)
             saver = AsyncSqliteSaver(connection, serde=_serde())
-            await saver.setup()
             async with AsyncSqliteStore(other) as store:
-                await store.setup()
-                yield Persistence(saver, store, lambda thread: _file_lock(thread, path.with_name("threads.lock")))
+                await _set_up(saver, store, lock)
+                yield Persistence(saver, store, lock)
     except aiosqlite.OperationalError as error:
         # Held by another program, a full disk, a file that may not be written.
         raise SearchInstructError(f"{path} cannot be used: {error}; mend that and try again") from error
@@ -160,15 +163,15 @@ async def _postgres(url: str) -> AsyncIterator[Persistence]:
 
 async def _set_up(saver: Any, store: Any, lock: Callable[[str], AbstractAsyncContextManager[None]]) -> None:
     """Make the tables; two processes that start together would trip over each other's migrations."""
-    for _ in range(100):
+    for _ in range(200):
         try:
             async with lock("searchinstruct: setup"):
                 await saver.setup()
                 await store.setup()
                 return
         except UsageError:
-            await asyncio.sleep(0.1)
-    raise SearchInstructError("the Postgres database is being set up by another process that does not end")
+            await asyncio.sleep(0.05)
+    raise SearchInstructError("the database of threads is being set up by another process that does not end; stop that")
 
 
 def _said(error: BaseException) -> str:

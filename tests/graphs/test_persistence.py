@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from langgraph.types import Command
 
@@ -95,3 +96,31 @@ async def test_a_database_that_is_not_there_is_said_in_one_line() -> None:
         async with open_persistence("postgresql://me:secret@127.0.0.1:9/none"):
             pass
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_processes_that_start_together_make_the_tables_once(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "threads.sqlite")
+    if kind == "postgres":
+        uri = request.getfixturevalue("postgres")
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE fresh")
+        place = uri.replace("/postgres?", "/fresh?")
+        assert place != uri
+    program = (
+        "import asyncio, sys\n"
+        "from searchinstruct_graph import open_persistence\n"
+        "async def main():\n"
+        "    async with open_persistence(sys.argv[1]) as opened:\n"
+        "        await opened.store.aput(('a',), sys.argv[2], {'n': 1})\n"
+        "asyncio.run(main())\n"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, place, str(n)], stderr=subprocess.PIPE, text=True)
+        for n in range(6)
+    ]
+    for process in started:
+        _, said = process.communicate(timeout=90)
+        assert process.returncode == 0, said

@@ -126,6 +126,9 @@ def _home(source: Source, embedding: str, index_dir: str | None) -> str:
     )
 
 
+MOST_WARM = 64
+"""Indexes that a process keeps open; one that is still searched closes when its last user lets go."""
+
 _warm: dict[tuple[str, str], Index] = {}
 _homes: dict[str, threading.Lock] = {}
 _registry = threading.Lock()
@@ -165,6 +168,8 @@ def _one(
         index = _warm.get(place)
         if index is None or index.manifest != manifest:
             index = _warm[place] = Index(source.prefix, home, manifest)
+            while len(_warm) > MOST_WARM:
+                del _warm[next(iter(_warm))]
         return index, report
 
 

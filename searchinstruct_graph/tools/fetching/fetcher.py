@@ -61,6 +61,7 @@ class _Host:
 
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PER_HOST))
     next_at: float = 0.0
+    users: int = 0
 
 
 class SafeFetcher:
@@ -176,17 +177,25 @@ class SafeFetcher:
     @asynccontextmanager
     async def _turn(self, url: Url) -> AsyncIterator[None]:
         """Wait for a place among all requests and at this host, and for the pause that the host asks for."""
-        host = self._hosts.here().setdefault(url.host, _Host())
+        hosts = self._hosts.here()
+        host = hosts.setdefault(url.host, _Host())
         turns = self._turns.here().setdefault("", asyncio.Semaphore(AT_ONCE))
-        async with host.slots:
-            pause = 0.0 if url.host in self._own else self._robots.delay(url.origin)
-            now = time.monotonic()
-            wait = max(0.0, host.next_at - now)
-            host.next_at = now + wait + pause
-            if pause and wait:
-                await asyncio.sleep(wait)
-            async with turns:
-                yield
+        host.users += 1
+        try:
+            async with host.slots:
+                pause = 0.0 if url.host in self._own else self._robots.delay(url.origin)
+                now = time.monotonic()
+                wait = max(0.0, host.next_at - now)
+                host.next_at = now + wait + pause
+                if pause and wait:
+                    await asyncio.sleep(wait)
+                async with turns:
+                    yield
+        finally:
+            host.users -= 1
+            # A run may see any number of hosts; nothing of them stays behind.
+            if not host.users and host.next_at <= time.monotonic():
+                hosts.pop(url.host, None)
 
     async def _robots_txt(self, whole: _Deadline, url: str) -> Answered:
         """A robots.txt, following redirects: within half of a fetch's time, and `whole` is the fetch's."""

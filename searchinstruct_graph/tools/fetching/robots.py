@@ -78,13 +78,17 @@ class Robots:
 
     async def _site(self, origin: str, fetch: Fetch) -> Rules:
         # Several pages of a new site are often wanted at once; its rules are asked for once.
-        async with self._asking.here().setdefault(origin, asyncio.Lock()):
-            known = self._known.get(origin)
-            if known and time.monotonic() < known.until:
-                return known
-            site = self._read(*await fetch(f"{origin}/robots.txt"))
-            self._known.pop(origin, None)
-            self._known[origin] = site
+        asking = self._asking.here()
+        try:
+            async with asking.setdefault(origin, asyncio.Lock()):
+                known = self._known.get(origin)
+                if known and time.monotonic() < known.until:
+                    return known
+                site = self._read(*await fetch(f"{origin}/robots.txt"))
+                self._known.pop(origin, None)
+                self._known[origin] = site
+        finally:
+            asking.pop(origin, None)
         while len(self._known) > MOST_SITES:
             self._known.pop(next(iter(self._known)))
         return site

@@ -251,3 +251,11 @@ async def test_waiting_for_a_turn_is_not_the_pages_time(web: ScriptedWeb) -> Non
     fetcher = web.fetcher(own_sites=["a.example"], seconds=0.8)
     found = await asyncio.gather(*(fetcher.fetch(web.url("a.example/")) for _ in range(8)))
     assert all(isinstance(each, FetchedPage) for each in found)
+
+
+async def test_nothing_of_the_hosts_seen_stays_behind() -> None:
+    with ScriptedWeb({f"h{n}.example/": "<p>words of a page</p>" for n in range(40)}) as web:
+        fetcher = web.fetcher()
+        await asyncio.gather(*(fetcher.fetch(web.url(f"h{n}.example/")) for n in range(40)))
+        assert not fetcher._hosts.here()
+        assert not fetcher._robots._asking.here()
