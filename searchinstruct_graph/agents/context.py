@@ -115,6 +115,10 @@ class ResearchContext:
     def __post_init__(self) -> None:
         for spec in fields(self):
             value = getattr(self, spec.name)
+            if "json_schema_extra" in spec.metadata and not (
+                isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+            ):
+                raise UsageError(f"{spec.name} must be a list of texts, such as {[str(value)]}, not {value!r}")
             low, high = spec.metadata.get("ge"), spec.metadata.get("le")
             if value is None or not isinstance(value, (int, float)) or isinstance(value, bool):
                 continue

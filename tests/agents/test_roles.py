@@ -151,6 +151,8 @@ def test_ordinary_sentences_are_not(text: str) -> None:
         ("max_rounds", 0),
         ("min_support", 1.5),
         ("topic", "sports"),
+        ("corpus", "docs/"),
+        ("own_sites", [3]),
         ("search_providers", ["altavista"]),
         ("max_cost", 0.0),
         ("min_support", float("nan")),
