@@ -120,8 +120,10 @@ class ResearchContext:
             ):
                 raise UsageError(f"{spec.name} must be a list of texts, such as {[str(value)]}, not {value!r}")
             low, high = spec.metadata.get("ge"), spec.metadata.get("le")
-            if value is None or not isinstance(value, (int, float)) or isinstance(value, bool):
+            if value is None or low is None:
                 continue
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise UsageError(f"{spec.name} must be a number, not {value!r}")
             # Written so that NaN, which compares with nothing, is out of every range.
             if (low is not None and not value >= low) or (high is not None and not value <= high):
                 allowed = f"between {low} and {high}" if high is not None else f"at least {low}"

@@ -152,6 +152,8 @@ def test_ordinary_sentences_are_not(text: str) -> None:
         ("min_support", 1.5),
         ("topic", "sports"),
         ("corpus", "docs/"),
+        ("samples", "three"),
+        ("max_pages", True),
         ("own_sites", [3]),
         ("search_providers", ["altavista"]),
         ("max_cost", 0.0),
