@@ -112,6 +112,8 @@ def newest_question(state: ResearchState) -> tuple[object, str, list[str]]:
 
 def checked_question(question: object) -> str:
     """The question, trimmed. Raises UsageError when it is blank, not text, or too long."""
+    if question is None:
+        raise UsageError("there is no question; give `question`, or `messages` with one from a person")
     if not isinstance(question, str):
         raise UsageError(f"the question must be text, not {type(question).__name__}")
     # A lone surrogate cannot be stored or sent as UTF-8.

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 
 from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.research import build_graph, graph
 from tests.support import island
 from tests.support.scripted_llm import ChatRequest, Script, ScriptedLLM
@@ -97,3 +99,9 @@ async def test_the_answer_comes_on_the_messages_stream_and_the_agents_talk_does_
     assert [message.text for message in streamed if message.type != "human"] == [
         "The builder, Mara Denholm, was born in 1821. [1] Mara Denholm built the lighthouse. [2]"
     ]
+
+
+@pytest.mark.parametrize("given", [{}, {"messages": []}, {"messages": [("ai", "Hello.")]}])
+async def test_without_a_question_it_says_what_to_give(given: Any) -> None:
+    with pytest.raises(UsageError, match="give `question`, or `messages`"):
+        await graph.ainvoke(given, context=offline())

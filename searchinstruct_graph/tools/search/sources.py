@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from searchinstruct_graph.errors import ProviderError
+from searchinstruct_graph.errors import ProviderError, UsageError
 from searchinstruct_graph.models.retry import CallFailed, redact
 from searchinstruct_graph.tools.corpus.fusion import fuse
 from searchinstruct_graph.tools.fetching import SafeFetcher, Unfetched, canonical_url, is_web
@@ -42,13 +42,18 @@ class Answers:
 class Sources:
     """The providers of a run and the fetcher that reads what they name. Safe to share among tasks.
 
-    `fallback` reads pages that cannot be fetched from here.
+    `fallback` reads pages that cannot be fetched from here. Raises UsageError when two providers have one name.
     """
 
     def __init__(
         self, providers: Sequence[SearchProvider], fetcher: SafeFetcher, *, fallback: TavilySearch | None = None
     ) -> None:
         self._providers = {provider.name: provider for provider in providers}
+        if len(self._providers) < len(providers):
+            raise UsageError(
+                f"two search providers have one name among {', '.join(each.name for each in providers)}; name them apart, "
+                "as in from_langchain(retriever, name='wiki')"
+            )
         self._fetcher = fetcher
         self._fallback = fallback
 

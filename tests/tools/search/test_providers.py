@@ -225,3 +225,8 @@ async def test_an_address_that_no_source_holds_is_not_opened_as_a_file() -> None
         page = await Sources([], web.fetcher()).read("/etc/passwd", "corpus")
     assert isinstance(page, Unfetched)
     assert page.problem == "url"
+
+
+async def test_two_providers_of_one_name_are_refused() -> None:
+    with ScriptedWeb({}) as web, pytest.raises(UsageError, match="name them apart"):
+        Sources([from_langchain(Shelf()), from_langchain(Shelf())], web.fetcher())
