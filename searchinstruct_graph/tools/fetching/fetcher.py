@@ -98,6 +98,7 @@ class SafeFetcher:
         self._cache = None if cache is False else PageCache(pages_folder() if cache is True else cache)
         self._robots = Robots(AGENT)
         self._hosts: PerLoop[str, _Host] = PerLoop()
+        self._same: PerLoop[str, asyncio.Lock] = PerLoop()
         self._turns: PerLoop[str, asyncio.Semaphore] = PerLoop()
 
     async def read(self, url: str) -> Document | Unfetched:
@@ -113,6 +114,15 @@ class SafeFetcher:
             address = parse_url(url)
         except BadUrl as error:
             return Unfetched(url, "url", str(error))
+        same = self._same.here()
+        try:
+            # Two sub-questions often choose one page: the second finds it in the cache.
+            async with same.setdefault(str(address), asyncio.Lock()):
+                return await self._fetched(address, url)
+        finally:
+            same.pop(str(address), None)
+
+    async def _fetched(self, address: Url, url: str) -> FetchedPage | Unfetched:
         known = await asyncio.to_thread(self._cache.get, str(address)) if self._cache else None
         if known and time.time() < known.fresh_until:
             return known

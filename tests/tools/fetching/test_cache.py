@@ -1,5 +1,6 @@
 """The page cache: fresh pages cost nothing, stale ones are asked for, and what is not whole is not there."""
 
+import asyncio
 import dataclasses
 import json
 import time
@@ -330,3 +331,12 @@ def test_records_are_plain(pages_folder: Path) -> None:
     (record,), (body,) = files(pages_folder, "urls"), files(pages_folder, "bodies")
     assert json.loads(record.read_text().splitlines()[-1])["url"] == PAGE.url
     assert zlib.decompress(body.read_bytes()) == PAGE.body
+
+
+async def test_a_page_that_is_wanted_twice_at_once_is_asked_for_once(web: ScriptedWeb, pages_folder: Path) -> None:
+    web.pages = {"a.example/": "<p>text</p>"}
+    fetcher = web.fetcher(cache=pages_folder)
+    pages = await asyncio.gather(*(fetcher.fetch(web.url("a.example/")) for _ in range(5)))
+    assert web.asked() == ["a.example/"]
+    assert all(isinstance(page, FetchedPage) for page in pages)
+    assert not fetcher._same.here()
