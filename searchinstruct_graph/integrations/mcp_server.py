@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 from searchinstruct_graph.integrations.research_tool import cited
+from searchinstruct_graph.text.urls import without_urls
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -34,7 +35,7 @@ def mcp_server(context: ResearchContext) -> MCPServer[Any]:
     async def research(question: str) -> str:
         """Answer a question from the sources; every statement is cited with verbatim quotes, or it says that they are silent."""
         try:
-            return cited(await graph.ainvoke({"question": question}, context=context))  # type: ignore[arg-type]
+            return cited(await graph.ainvoke({"question": without_urls(question)}, context=context))  # type: ignore[arg-type]
         except SearchInstructError as error:
             raise ToolError(str(error)) from error
 

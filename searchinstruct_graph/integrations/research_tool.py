@@ -13,6 +13,7 @@ from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.research import graph as research_graph
 from searchinstruct_graph.graphs.state import ResearchOutput
 from searchinstruct_graph.models.loops import finished
+from searchinstruct_graph.text.urls import without_urls
 
 
 class ResearchQuestion(BaseModel):
@@ -25,7 +26,7 @@ class ResearchTool(BaseTool):
     """Answers a question from the sources of `context`, with citations; the artifact is the full result as a dict.
 
     Bad input comes back to the agent as an error message. A provider that refuses every further call raises
-    ProviderError: no agent can mend that.
+    ProviderError: no agent can mend that. Addresses in the question are taken out: a model wrote it, no person gave them.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -45,7 +46,7 @@ class ResearchTool(BaseTool):
 
     async def _arun(self, question: str, config: RunnableConfig) -> tuple[str, ResearchOutput]:
         try:
-            result = await self.graph.ainvoke({"question": question}, config, context=self.context)
+            result = await self.graph.ainvoke({"question": without_urls(question)}, config, context=self.context)
         except UsageError as error:
             raise ToolException(str(error)) from error
         return cited(result), result

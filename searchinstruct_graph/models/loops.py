@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
@@ -19,6 +20,7 @@ class PerLoop(Generic[K, V]):
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._held: dict[asyncio.AbstractEventLoop | None, dict[K, V]] = {}
 
     def here(self) -> dict[K, V]:
@@ -27,11 +29,12 @@ class PerLoop(Generic[K, V]):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             loop = None
-        if loop not in self._held:
-            for ended in [each for each in self._held if each is not None and each.is_closed()]:
-                del self._held[ended]
-            self._held[loop] = {}
-        return self._held[loop]
+        with self._lock:
+            if loop not in self._held:
+                for ended in [each for each in self._held if each is not None and each.is_closed()]:
+                    del self._held[ended]
+                self._held[loop] = {}
+            return self._held[loop]
 
 
 def finished(work: Coroutine[Any, Any, V]) -> V:

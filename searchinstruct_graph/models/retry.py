@@ -42,6 +42,7 @@ _NETWORK = frozenset(
         "ReadError WriteError RemoteProtocolError CloseError ServerDisconnectedError JSONDecodeError"
     ).split()
 )
+_USER = re.compile(r"://[^/\s@]+@")
 _SECRET = re.compile(
     r"(?i)(?:authorization\W+)?\b(?:bearer|basic)\s+\S+|\bauthorization\W+\S+|\bapi[-_ ]?key\W{1,4}(?:provided\W{1,2})?\S+"
     r"|\b(?:sk|pk|gsk|tvly|xai)-[\w*-]{6,}|\bAKIA\w{12,}"
@@ -71,7 +72,7 @@ class Clock:
 
 def redact(text: str) -> str:
     """The text on one line, without keys and authorisation values, at most 300 characters."""
-    return _SECRET.sub("[redacted]", " ".join(text.split()))[:300]
+    return _SECRET.sub("[redacted]", _USER.sub("://", " ".join(text.split())))[:300]
 
 
 def status_of(error: BaseException) -> int | None:

@@ -79,7 +79,8 @@ def _indented(text: str) -> str:
 
 
 _LICENSE = re.compile(
-    rb"<(?:a|link)\b[^>]*?\brel\s*=\s*[\"']?license\b[^>]*>",
+    # Bounded, and never over another tag: a page of `<a <a <a` must not cost its square.
+    rb"<(?:a|link)\b[^<>]{0,500}?\brel\s{0,5}=\s{0,5}[\"']?license\b[^<>]{0,500}>",
     re.IGNORECASE,
 )
 _HREF = re.compile(rb"\bhref\s*=\s*[\"']?(https?://[^\"'\s>]{1,300})", re.IGNORECASE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 
 from searchinstruct_graph.errors import ProviderError, UsageError
 from searchinstruct_graph.models.retry import CallFailed, redact
@@ -87,7 +87,12 @@ class Sources:
         refused = [answer for answer in answers if isinstance(answer, ProviderError)]
         if refused and len(refused) == len(answers):
             raise refused[0]
-        found = [answer if isinstance(answer, Found) else Found() for answer in answers]
+        found = [
+            Found([replace(hit, provider=provider.name) for hit in answer.hits], answer.credits)
+            if isinstance(answer, Found)
+            else Found()
+            for provider, answer in zip(asked, answers, strict=True)
+        ]
         account = [
             Asked(provider.name, len(each.hits), each.credits, None if isinstance(answer, Found) else str(answer))
             for provider, each, answer in zip(asked, found, answers, strict=True)
@@ -104,15 +109,25 @@ class Sources:
 
     async def _read(self, uri: str, provider: str) -> Document | Unfetched:
         holder = self._providers.get(provider)
-        if holder and (held := await holder.read(uri)):
+        if holder and (held := await _held(holder.read(uri), uri)):
             return held
         if not is_web(uri):
             return Unfetched(uri, "url", "not a web address, and no source of this run holds it")
         page = await self._fetcher.read(uri)
         if isinstance(page, Unfetched) and self._fallback and page.problem not in ("url", "address", "robots"):
-            extracted = await self._fallback.extract(uri)
-            return page if isinstance(extracted, Unfetched) else extracted
+            extracted = await _held(self._fallback.extract(uri), uri)
+            return extracted if isinstance(extracted, Document) else page
         return page
+
+
+async def _held(reading: Awaitable[Document | Unfetched | None], uri: str) -> Document | Unfetched | None:
+    """What a provider's own reader gives; whatever it raises is that page's outcome."""
+    try:
+        return await reading
+    except TimeoutError:
+        raise
+    except Exception as error:
+        return Unfetched(uri, "unreadable", redact(f"{type(error).__name__}: {error}"))
 
 
 async def _ask(

@@ -3,12 +3,13 @@
 import gzip
 import io
 import struct
+import time
 import zipfile
 
 import pytest
 
 from searchinstruct_graph.tools.fetching import FetchedPage, Unfetched
-from searchinstruct_graph.tools.fetching.content import kind_of
+from searchinstruct_graph.tools.fetching.content import kind_of, license_of
 from searchinstruct_graph.tools.reading import Document
 from tests.support.web import Page, ScriptedWeb, redirect
 
@@ -144,3 +145,10 @@ async def test_json_is_laid_out_or_left(web: ScriptedWeb) -> None:
     document = await web.fetcher().read(web.url("a.example/deep"))
     assert isinstance(document, Document)
     assert document.text == deep
+
+
+def test_looking_for_a_licence_does_not_cost_the_square_of_a_page() -> None:
+    page = FetchedPage("u", ("u",), "text/html", None, b"<a " * 300_000, "")
+    began = time.monotonic()
+    assert license_of(page) is None
+    assert time.monotonic() - began < 5

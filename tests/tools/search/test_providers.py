@@ -230,3 +230,15 @@ async def test_an_address_that_no_source_holds_is_not_opened_as_a_file() -> None
 async def test_two_providers_of_one_name_are_refused() -> None:
     with ScriptedWeb({}) as web, pytest.raises(UsageError, match="name them apart"):
         Sources([from_langchain(Shelf()), from_langchain(Shelf())], web.fetcher())
+
+
+async def test_a_reader_that_raises_costs_its_page_alone_and_no_password_is_told() -> None:
+    class Raising(Provider):
+        async def read(self, uri: str) -> Document | Unfetched | None:
+            raise RuntimeError("for url 'http://user:s3cretpw@host/x'")
+
+    with ScriptedWeb({}) as web:
+        page = await Sources([Raising("a", [])], web.fetcher()).read("https://x.example/", "a")
+    assert isinstance(page, Unfetched)
+    assert page.problem == "unreadable"
+    assert "s3cretpw" not in page.detail
