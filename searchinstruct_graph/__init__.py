@@ -13,11 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from searchinstruct_graph.agents.build_context import BuildContext
     from searchinstruct_graph.agents.context import ResearchContext
     from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
+    from searchinstruct_graph.graphs.instruct import graph as instruct_graph
     from searchinstruct_graph.graphs.persistence import open_persistence
     from searchinstruct_graph.graphs.research import build_graph as build_research_graph
     from searchinstruct_graph.graphs.research import graph as research_graph
+    from searchinstruct_graph.integrations.build_dataset import abuild_dataset, build_dataset
     from searchinstruct_graph.integrations.corpus_retriever import CorpusRetriever
     from searchinstruct_graph.integrations.grounding import GroundingMiddleware
     from searchinstruct_graph.integrations.research_tool import ResearchTool, research_tool
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "BuildContext",
     "Corpus",
     "CorpusRetriever",
     "GroundingMiddleware",
@@ -38,14 +42,21 @@ __all__ = [
     "SearchInstructError",
     "UsageError",
     "__version__",
+    "abuild_dataset",
+    "build_dataset",
     "build_research_graph",
     "from_langchain",
+    "instruct_graph",
     "open_persistence",
     "research_graph",
     "research_tool",
 ]
 
 _HOMES = {
+    "BuildContext": ("agents.build_context", "BuildContext"),
+    "abuild_dataset": ("integrations.build_dataset", "abuild_dataset"),
+    "build_dataset": ("integrations.build_dataset", "build_dataset"),
+    "instruct_graph": ("graphs.instruct", "graph"),
     "Corpus": ("tools.corpus", "Corpus"),
     "CorpusRetriever": ("integrations.corpus_retriever", "CorpusRetriever"),
     "GroundingMiddleware": ("integrations.grounding", "GroundingMiddleware"),

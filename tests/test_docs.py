@@ -21,9 +21,9 @@ from docs.draw import mermaid
 from docs.hooks import settings_table
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.graphs import studio
-from searchinstruct_graph.models.offline.skills import SKILLS, Task
-from searchinstruct_graph.models.tagged import tags
+from searchinstruct_graph.models.offline.skills import SKILLS
 from tests.integrations.test_tracing import Collector
+from tests.support import extractive
 from tests.support import scripted_llm as play
 from tests.support.dev_server import DevServer
 from tests.support.scripted_llm import ChatRequest, ScriptedLLM
@@ -46,10 +46,10 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return [(each["language"], textwrap.dedent(each["code"])) for each in found]
 
 
-def extractive(request: ChatRequest) -> object:
+def provider(request: ChatRequest) -> object:
     """A provider that answers as the offline model does; as an agent it asks the research tool, then repeats it."""
     if request.schema in SKILLS:
-        return SKILLS[request.schema](Task(tuple(tags(request.user)), request.temperature or 0.0, request.seed or 0))
+        return extractive.extractive(request)
     told = [message for message in request.body["messages"] if message["role"] == "tool"]
     if request.schema == "research" and not told:
         asked = [message for message in request.body["messages"] if message["role"] == "user"]
@@ -72,7 +72,7 @@ class Desk:
         (folder / "runbooks.jsonl").write_text('{"id": "1", "title": "Keys", "text": "Rotate keys at night."}\n')
         (folder / "prices.json").write_text('{"openai:gpt-5-mini": {"input": 0.25, "output": 2.0}}')
         (folder / "examples").symlink_to(ROOT / "examples")
-        llm = stack.enter_context(ScriptedLLM(extractive))
+        llm = stack.enter_context(ScriptedLLM(provider))
         pages = {"https://127.0.0.1/sandrin": ("The well of Sandrin", "The well of Sandrin is 83 metres deep.")}
         services = stack.enter_context(SearchServices(pages))
         self._collector = Collector()

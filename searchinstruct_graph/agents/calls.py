@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +16,8 @@ from searchinstruct_graph.models.chat import resolve_model
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure, Reply, structured
 from searchinstruct_graph.models.tagged import Inputs
+from searchinstruct_graph.models.usage import Usage
+from searchinstruct_graph.text.digest import sha256
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -38,6 +44,40 @@ DATA_RULE = (
 )
 
 
+class CallStore(Protocol):
+    """Where a long run keeps the replies of its calls, so that after a kill only calls in flight are made again."""
+
+    def saved(self, key: str) -> tuple[Any, Usage] | None:
+        """The (reply, usage) of a call that was made before."""
+
+    async def save(self, key: str, reply: Any, usage: Usage) -> None:
+        """Keep a reply; returns when it is safe."""
+
+    async def lost(self, usage: Usage) -> None:
+        """Account for a call that gave no reply."""
+
+
+_store: ContextVar[CallStore | None] = ContextVar("searchinstruct_calls", default=None)
+
+
+@contextmanager
+def keeping_calls(store: CallStore) -> Iterator[None]:
+    """Every `ask_model` inside the block, and in tasks and graphs started there, goes through `store`."""
+    token = _store.set(store)
+    try:
+        yield
+    finally:
+        _store.reset(token)
+
+
+def call_key(
+    prompt: Prompt, inputs: Inputs, schema: type[BaseModel], model: str, temperature: float, seed: int | None
+) -> str:
+    """What two calls with the same reply share: everything that the model is told, and the model."""
+    told = [prompt.name, prompt.version, prompt.text, inputs.unmarked(), schema.model_json_schema()]
+    return sha256(json.dumps([*told, model, temperature, seed], ensure_ascii=False))
+
+
 async def ask_model(
     context: ResearchContext,
     role: Role,
@@ -55,12 +95,21 @@ async def ask_model(
         ProviderError: the provider refuses every further call.
         UsageError: the model's name, key or price is missing or wrong.
     """
-    return await structured(
+    model, store = resolve_model(context.model_for(role)), _store.get()
+    key = call_key(prompt, inputs, schema, model, temperature, seed) if store else ""
+    if store and (kept := store.saved(key)) is not None:
+        return Reply(schema.model_validate(kept[0]), kept[1])
+    outcome = await structured(
         schema,
         [("system", prompt.text), ("user", str(inputs))],
-        model=resolve_model(context.model_for(role)),
+        model=model,
         role=role,
         allowance=allowance,
         temperature=temperature,
         seed=seed,
     )
+    if store and isinstance(outcome, Reply):
+        await store.save(key, outcome.value.model_dump(mode="json"), outcome.usage)
+    elif store:
+        await store.lost(outcome.usage)
+    return outcome

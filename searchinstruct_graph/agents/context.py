@@ -12,7 +12,7 @@ from searchinstruct_graph.tools.corpus import PYDOC, is_page
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
-Role = Literal["planner", "searcher", "writer", "critic"]
+Role = Literal["planner", "searcher", "writer", "critic", "expander", "respondent"]
 Topic = Literal["general", "news", "finance"]
 TimeRange = Literal["day", "week", "month", "year"]
 Extract = Literal["never", "fallback", "always"]
@@ -25,7 +25,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _setting(default: Any, description: str, **bounds: float) -> Any:
+def setting(default: Any, description: str, **bounds: float) -> Any:
+    """A dataclass field of a context: its default, what it does, and its range as `ge` and `le`."""
     metadata = {"description": description, **bounds}
     if isinstance(default, list):
         # The schema that Studio reads says nothing about factories.
@@ -43,74 +44,74 @@ class ResearchContext:
         UsageError: a value is out of its range; the message names the field and the range.
     """
 
-    corpus: list[str] = _setting(
+    corpus: list[str] = setting(
         [],
         "Where to search: `pydoc:` (the Python language reference), files, folders of Markdown, text, "
         "reStructuredText, HTML, PDF or JSONL, or URLs of pages. Empty: `pydoc:`, or with `web` the web alone.",
     )
-    web: bool = _setting(
+    web: bool = setting(
         False,
         "Search the web as well, with every search provider that is set up: Tavily (TAVILY_API_KEY), "
         "SearxNG (SEARXNG_URL).",
     )
-    model: str | None = _setting(
+    model: str | None = setting(
         None,
         "Chat model of every role: `offline` (extractive, no key, no network) or any name that LangChain's "
         "init_chat_model knows, such as `openai:gpt-5-mini`. Empty: SEARCHINSTRUCT_MODEL, else `offline`.",
     )
-    planner_model: str | None = _setting(None, "Another model for the planner; empty: `model`.")
-    searcher_model: str | None = _setting(None, "Another model for the searcher, which reads pages; empty: `model`.")
-    writer_model: str | None = _setting(None, "Another model for the writer; empty: `model`.")
-    critic_model: str | None = _setting(None, "Another model for the critic; empty: `model`.")
-    embeddings: str = _setting(
+    planner_model: str | None = setting(None, "Another model for the planner; empty: `model`.")
+    searcher_model: str | None = setting(None, "Another model for the searcher, which reads pages; empty: `model`.")
+    writer_model: str | None = setting(None, "Another model for the writer; empty: `model`.")
+    critic_model: str | None = setting(None, "Another model for the critic; empty: `model`.")
+    embeddings: str = setting(
         "wordllama", "Embeddings of the corpus index: `wordllama` (inside the package), `openai:…`, ..."
     )
-    index: str | None = _setting(None, "Folder of the corpus index; empty: the user's cache folder.")
-    instruction: str = _setting(
+    index: str | None = setting(None, "Folder of the corpus index; empty: the user's cache folder.")
+    instruction: str = setting(
         "", "What kind of sources or answer is wanted, in words; goes to the planner and to search."
     )
-    search_providers: list[ProviderName] = _setting(
+    search_providers: list[ProviderName] = setting(
         [], "Only these of the web search providers: `tavily`, `searxng`. Empty: all that are set up."
     )
-    topic: Topic = _setting("general", "What web search is about.")
-    time_range: TimeRange | None = _setting(None, "How old a result of web search may be; empty: any age.")
-    include_domains: list[str] = _setting([], "Only results from these domains and what is below them.")
-    exclude_domains: list[str] = _setting([], "No results from these domains and what is below them.")
-    extract: Extract = _setting(
+    topic: Topic = setting("general", "What web search is about.")
+    time_range: TimeRange | None = setting(None, "How old a result of web search may be; empty: any age.")
+    include_domains: list[str] = setting([], "Only results from these domains and what is below them.")
+    exclude_domains: list[str] = setting([], "No results from these domains and what is below them.")
+    extract: Extract = setting(
         "never",
         "Whether Tavily's reader fetches pages, for credits: `never`, `fallback` (pages that cannot be read from here), "
         "`always` (pages that Tavily found).",
     )
-    own_sites: list[str] = _setting([], "Hosts whose robots.txt is not asked, because they are yours.")
-    web_beside_corpus: bool = _setting(
+    own_sites: list[str] = setting([], "Hosts whose robots.txt is not asked, because they are yours.")
+    web_beside_corpus: bool = setting(
         False,
         "Allow `web` beside a corpus of files: queries that a model writes after reading them then leave the machine, "
         "never with more than five words in a row from a file.",
     )
-    review_plan: bool = _setting(
+    review_plan: bool = setting(
         False, "Stop after planning, so that a person can edit the plan (needs a checkpointer)."
     )
-    samples: int = _setting(5, "Independent re-answers that the critic compares with the draft.", ge=0, le=25)
-    temperature: float = _setting(0.7, "Temperature of the critic's re-answers; every other call is at 0.", ge=0, le=2)
-    min_sources: int = _setting(1, "Different sources that the evidence of a sub-question must come from.", ge=1, le=10)
-    min_support: float = _setting(0.7, "Support from its quotes that a statement needs, 0.1 to 1.", ge=0.1, le=1)
-    min_agreement: float = _setting(0.5, "Share of the re-answers that must agree with the draft, 0 to 1.", ge=0, le=1)
-    hits: int = _setting(5, "Pages chosen for reading after each query.", ge=1, le=50)
-    page_chars: int = _setting(
+    samples: int = setting(5, "Independent re-answers that the critic compares with the draft.", ge=0, le=25)
+    temperature: float = setting(0.7, "Temperature of the critic's re-answers; every other call is at 0.", ge=0, le=2)
+    min_sources: int = setting(1, "Different sources that the evidence of a sub-question must come from.", ge=1, le=10)
+    min_support: float = setting(0.7, "Support from its quotes that a statement needs, 0.1 to 1.", ge=0.1, le=1)
+    min_agreement: float = setting(0.5, "Share of the re-answers that must agree with the draft, 0 to 1.", ge=0, le=1)
+    hits: int = setting(5, "Pages chosen for reading after each query.", ge=1, le=50)
+    page_chars: int = setting(
         24_000, "Characters of one page that are read at once; longer pages are read around the hits.", ge=1_000
     )
-    max_rounds: int = _setting(
+    max_rounds: int = setting(
         3, "Rounds of write and critique; also rounds of search for one sub-question.", ge=1, le=20
     )
-    max_sub_questions: int = _setting(4, "Sub-questions in a plan.", ge=1, le=20)
-    max_searches: int = _setting(24, "Queries sent in the whole run.", ge=1)
-    max_pages: int = _setting(15, "Pages read in the whole run.", ge=1)
-    max_model_calls: int = _setting(120, "Model calls in the whole run.", ge=4)
-    max_tokens: int = _setting(1_000_000, "Tokens, in and out, in the whole run.", ge=1)
-    max_cost: float | None = _setting(
+    max_sub_questions: int = setting(4, "Sub-questions in a plan.", ge=1, le=20)
+    max_searches: int = setting(24, "Queries sent in the whole run.", ge=1)
+    max_pages: int = setting(15, "Pages read in the whole run.", ge=1)
+    max_model_calls: int = setting(120, "Model calls in the whole run.", ge=4)
+    max_tokens: int = setting(1_000_000, "Tokens, in and out, in the whole run.", ge=1)
+    max_cost: float | None = setting(
         None, "US dollars in the whole run; needs a known price. Empty: no limit.", ge=1e-6
     )
-    max_seconds: float = _setting(600.0, "Working seconds of the whole run; waiting for a person does not count.", ge=1)
+    max_seconds: float = setting(600.0, "Working seconds of the whole run; waiting for a person does not count.", ge=1)
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -146,7 +147,7 @@ class ResearchContext:
 
     def model_for(self, role: Role) -> str | None:
         """The model name set for `role`, else the run's; None leaves the choice to the environment."""
-        chosen: str | None = getattr(self, f"{role}_model")
+        chosen: str | None = getattr(self, f"{role}_model", None)
         return chosen or self.model
 
     def limits(self) -> Allowance:

@@ -9,6 +9,7 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.models.tagged import disarm
+from searchinstruct_graph.text.orders import orders as orders
 
 SubStatus = Literal["open", "sufficient", "insufficient"]
 
@@ -109,24 +110,6 @@ def locate(quote: str, page: str) -> tuple[int, int] | None:
         return None
     found = re.search(r"\s+".join(pieces), shown)
     return found.span() if found else None
-
-
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|all|your)\b[^.\n]{0,20}\b(?:instructions?|prompts?|rules|directions)\b"
-    r"|\b(?:system prompt|developer message|jailbreak|do anything now)\b"
-    r"|\b(?:you are now|you must now|from now on,? you|as an? (?:ai|language model))\b"
-    r"|\b(?:approve|accept|reject)\b[^.\n]{0,30}\b(?:this answer|all (?:answers|statements|claims)|the draft)\b"
-    r"|忽略(?:之前|以上|先前)的?(?:指令|指示)|(?:تجاهل|اهمل).{0,20}التعليمات|دستورات?.{0,10}قبلی.{0,10}نادیده|ignoriere.{0,30}(?:anweisungen|befehle)",
-    re.IGNORECASE,
-)
-
-
-def orders(text: str) -> bool:
-    """Whether the text gives orders to a model. Such a passage is no evidence about anything, so it is not quoted.
-
-    A last line, not the defence: what holds is that quotes are only ever data for roles without tools.
-    """
-    return bool(_ORDER.search(" ".join(text.split())))
 
 
 TITLE_CHARS = 150

@@ -6,7 +6,21 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-Step = Literal["index", "plan", "search", "read", "assess", "write", "critique", "reanswer", "verdict", "result"]
+Step = Literal[
+    "index",
+    "plan",
+    "search",
+    "read",
+    "assess",
+    "write",
+    "critique",
+    "reanswer",
+    "verdict",
+    "result",
+    "propose",
+    "answer",
+    "collect",
+]
 
 
 class Progress(TypedDict):
@@ -15,6 +29,7 @@ class Progress(TypedDict):
     `message` is one plain line. `data` holds the step's numbers and names, all JSON:
     plan {sub_questions}; search {query, hits, new}; read {uri, title, quotes, dropped}; assess {sufficient, missing};
     write {statements}; critique {problems, support}; reanswer {sample, agrees}; verdict {verdict, round}; result {status}.
+    A dataset's graph adds propose, answer and collect, without data.
     """
 
     version: Literal[1]

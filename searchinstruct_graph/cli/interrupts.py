@@ -27,6 +27,37 @@ def leave(message: str) -> None:
     os._exit(INTERRUPTED)
 
 
+def run_draining(
+    work: Callable[[Callable[[Callable[[], None]], None]], Coroutine[Any, Any, T]],
+    draining: Callable[[], None],
+    interrupted: Callable[[], str],
+) -> T:
+    """Run work that can end gently. It is given a function to which it hands its drain: the first SIGINT or SIGTERM calls
+    that (and `draining`, which says so), the second leaves at once with the line that `interrupted` gives.
+    """
+
+    async def watched() -> T:
+        loop = asyncio.get_running_loop()
+        drains: list[Callable[[], None]] = []
+        task = asyncio.ensure_future(work(drains.append))
+        heard = 0
+
+        def signalled() -> None:
+            nonlocal heard
+            heard += 1
+            if heard > 1 or not drains:
+                task.cancel()
+                leave(interrupted())
+            drains[0]()
+            draining()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, signalled)
+        return await task
+
+    return asyncio.run(watched())
+
+
 def run(work: Coroutine[Any, Any, T], interrupted: Callable[[], str]) -> T:
     """Run `work` to its end; on SIGINT or SIGTERM cancel it and leave with the line that `interrupted` gives."""
 

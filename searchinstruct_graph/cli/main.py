@@ -1,6 +1,7 @@
 """The program `searchinstruct`: its commands, its exit codes, its one-line errors.
 
-Exit codes: 0 done (an honest abstention is an answer), 1 failed, 2 wrong usage, 130 interrupted and resumable.
+Exit codes: 0 done (an honest abstention is an answer), 1 failed, 2 wrong usage, 3 fewer rows than
+asked (or a check that did not pass), 130 interrupted and resumable.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from searchinstruct_graph.cli import ask, index, mcp, search
+from searchinstruct_graph.cli import ask, build, export, index, mcp, runs, search, verify
 from searchinstruct_graph.cli.display import plain
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 
@@ -53,6 +54,13 @@ def options(
 
 
 app.command("ask")(ask.ask)
+app.command("build")(build.command)
+app.command("status")(runs.status)
+app.command("export")(export.export)
+app.command("report")(export.report)
+app.command("verify")(verify.verify)
+app.command("doctor")(runs.doctor)
+app.command("purge")(runs.purge)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("mcp")(mcp.mcp)

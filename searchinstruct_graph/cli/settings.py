@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -17,6 +17,8 @@ def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
     """A command-line option for a field of ResearchContext: same name, same words, absent unless given."""
     keyword, description = inspect.Parameter.KEYWORD_ONLY, setting.metadata["description"]
     flag = f"--{setting.name.replace('_', '-')}"
+    if setting.default is True:
+        flag = f"{flag}/--no-{flag[2:]}"
     if get_origin(kind) is list:
         metavar = "URI" if setting.name == "corpus" else "NAME"
         option = typer.Option(flag, metavar=metavar, help=f"{description} May be repeated.", show_default=False)
@@ -29,15 +31,20 @@ def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
     return inspect.Parameter(setting.name, keyword, default=None, annotation=Annotated[base | None, option])
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` one option a field of ResearchContext; it receives those that were given as `**settings`."""
-    hints = get_type_hints(ResearchContext)
+def with_settings(
+    command: Callable[..., None], context: type[ResearchContext] = ResearchContext, without: Sequence[str] = ()
+) -> Callable[..., None]:
+    """Give `command` one option a field of `context`, but those `without` meaning for it; it receives those that were
+    given as `**settings`.
+    """
+    hints = get_type_hints(context)
     own = [
         p
         for p in inspect.signature(command, eval_str=True).parameters.values()
         if p.kind is not inspect.Parameter.VAR_KEYWORD
     ]
-    parameters = [*own, *(_option(setting, hints[setting.name]) for setting in fields(ResearchContext))]
+    shown = [setting for setting in fields(context) if setting.name not in without]
+    parameters = [*own, *(_option(setting, hints[setting.name]) for setting in shown)]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command

@@ -31,6 +31,7 @@ from searchinstruct_graph.graphs.result import compose
 from searchinstruct_graph.graphs.searcher import build_searcher
 from searchinstruct_graph.graphs.state import (
     Branch,
+    RefusedDraft,
     ResearchInput,
     ResearchOutput,
     ResearchState,
@@ -79,6 +80,7 @@ def fresh_start(question: str, context: ResearchContext) -> dict[str, Any]:
             "samples",
             "sample_usage",
             "problems",
+            "refused",
         )
     }
     return {
@@ -338,6 +340,10 @@ def decide(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str,
         )
     )
     update: dict[str, Any] = {"judgement": judgement, "usage": drawn, "sample_usage": Overwrite([])}
+    if verdict != "accept" and state["draft"]:
+        text = " ".join(statement["text"] for statement in state["draft"])
+        reason = "; ".join(dict.fromkeys(filter(None, [judgement["cause"], *state["doubts"]])))
+        update["refused"] = [RefusedDraft(text=text, reason=reason or judgement["reason"])]
     if verdict in ("rewrite", "search_more", "replan"):
         update["countdown"] = {**state["countdown"], verdict: state["countdown"][verdict] - 1}
     if verdict == "search_more":

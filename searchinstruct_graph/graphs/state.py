@@ -135,13 +135,24 @@ class ResultStatement(TypedDict):
     support: float
 
 
+class RefusedDraft(TypedDict):
+    """A draft that the critic did not accept, and why."""
+
+    text: str
+    reason: str
+
+
 class Critique(TypedDict):
-    """The critic's numbers on the draft that ended the run."""
+    """The critic's numbers on the draft that ended the run. `answers` are the re-answers (null: one that failed; empty: one
+    that found no answer), `refused` every draft that was not accepted.
+    """
 
     verdict: Verdict
     agreement: float | None
     samples: int
+    answers: list[str | None]
     rounds: int
+    refused: list[RefusedDraft]
     problems: list[str]
 
 
@@ -187,6 +198,7 @@ class ResearchState(ResearchOutput):
     branches: Annotated[list[Branch], operator.add]
     investigate: list[int]
     draft: list[Statement]
+    refused: Annotated[list[RefusedDraft], operator.add]
     doubts: list[str]
     failed: str | None
     samples: Annotated[list[Sample], operator.add]

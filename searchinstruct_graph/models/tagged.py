@@ -62,6 +62,10 @@ class Inputs:
     def __str__(self) -> str:
         return "\n".join(self._parts)
 
+    def unmarked(self) -> str:
+        """The same without the marker: equal for equal inputs."""
+        return str(self).replace(f"-{self._mark}", "")
+
 
 def tags(prompt: str) -> Iterator[Tag]:
     """The tagged inputs of a rendered prompt, in order. A tag inside another tag's text is not seen: it is data."""

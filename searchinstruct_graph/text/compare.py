@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import Literal, NamedTuple
 
-from searchinstruct_graph.text.sentences import sentences
+from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword
-from searchinstruct_graph.text.words import normal_form, stems, words
+from searchinstruct_graph.text.words import UNSPACED, normal_form, stems, words
 
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+# Before a number may stand a letter of a script without spaces: 建于1936年.
+_NUMBER = re.compile(rf"(?:(?<![\w.])|(?<=[{UNSPACED}]))\d+(?:[.,]\d+)*")
 _NEGATIONS = frozenset(
     normal_form(word)
     for word in [
@@ -200,3 +203,254 @@ def agree(one: str, other: str, language: str = "en") -> bool:
     if len(shorter & longer) / len(shorter) < AGREEMENT:
         return False
     return negated(one) == negated(other) or len(shorter) * 2 < len(longer)
+
+
+# Marks that `normal_form` takes out of a word stay inside it here, or offsets and words would part ways.
+_LETTER = (
+    rf"(?:(?![{UNSPACED}])[\w\u0300-\u036f\u0900-\u0df3\u064b-\u065f\u0670\u0591-\u05c7\u200b-\u200f\u2060\u00ad])"
+)
+_TOKEN = re.compile(rf"\d+(?:[.,]\d+)+|[{UNSPACED}]+|{_LETTER}+(?:['’]{_LETTER}+)*")
+_IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
+_CHARACTER = re.compile(r"没有|不是|\S")
+_IDENTIFIER = re.compile(r"_|[^\W\d_]\d|[^\W_]*[^\W\d_A-ZÀ-ÖØ-ÞΑ-ΩА-Я][A-ZÀ-ÖØ-ÞΑ-ΩА-Я]")
+# Short and without blanks at its ends, or a closing mark would be taken for an opening one.
+_QUOTED = re.compile(r"[\"“«„`‘「](?=\S)[^\"“”«»„`’「」\n]{1,40}(?<=\S)[\"”»“`’」]|\w+(?=\(\))")
+_OPENING_MARKS = " \t\"'“‘„«([*`>#-"
+_SENTENCE_ENDS = ".!?。！？؟।:;\n"
+
+MOST_TOKENS = 400
+"""Content words of one side that are aligned; what is longer is no sentence."""
+
+_ROUND = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_SPELLED = {
+    normal_form(word): str(value)
+    for listed in (
+        "two three four five six seven eight nine ten eleven twelve",
+        "zwei drei vier fünf sechs sieben acht - zehn elf zwölf",
+        "deux trois quatre cinq - sept huit - dix onze douze",
+        "dos tres cuatro cinco seis siete ocho nueve diez - doce",
+        "دو سه چهار پنج شش هفت هشت - - یازده دوازده",
+        "اثنان ثلاثة أربعة خمسة ستة سبعة ثمانية تسعة عشرة - -",
+    )
+    for value, word in [*enumerate(listed.split(), 2), *((value, word) for word, value in _ROUND.items())]
+    if word != "-"
+}
+"""Numbers in words. "One" is an article in many languages; a dash stands for a word that means something else as well."""
+
+
+_DENYING = frozenset(
+    word
+    for listed in (
+        "fail lack unabl prevent prohibit forbid forbidden refus avoid deni reject exclud unless hardly rare",
+        "scheitert verhindert verboten fehlt empêche interdit manque impide prohíbe falta يمنع يفشل",
+    )
+    for word in listed.split()
+)
+"""Stems that deny without a negation word."""
+_CONTRARY = re.compile(r"(?:un|in|im|ir|il|dis|non|mis)\w{3}")
+
+
+class Difference(NamedTuple):
+    """Where a claim parts with the sentence that it restates."""
+
+    kind: Literal["number", "name", "negation"]
+    claimed: str
+    """The claim's word."""
+    held: str
+    """The word in its place; empty when there is none."""
+
+
+class _Token(NamedTuple):
+    stem: str
+    surface: str
+    kind: Literal["number", "name", "opening", "word"]
+    """`opening`: capitalised where a sentence starts, so perhaps a name."""
+    denied: bool
+    """Whether a negation stands before it."""
+
+
+def differences(claim: str, held: str, context: str = "", language: str = "en") -> list[Difference]:
+    """The numbers, names and negations of `claim` that the sentence `held` does not share; empty when it shares all.
+
+    Both are aligned word by word, so a word is compared with the one in its place. A number must stand in `held`; a name
+    in `held` or `context` (headings, neighbouring sentences), unless another name stands in its place. A negation is
+    compared only where the words around it are the same on both sides. Only meaningful when `held` is about the same
+    thing: see `coverage`.
+    """
+    ours, theirs = _tokens(claim, language), _tokens(held, language)
+    matcher = SequenceMatcher(None, [t.stem for t in ours], [t.stem for t in theirs], autojunk=False)
+    partner = {block.a + k: block.b + k for block in matcher.get_matching_blocks() for k in range(block.size)}
+    found = [
+        *_other_numbers(ours, theirs, partner, held),
+        *_other_names(ours, theirs, partner, held, context, language),
+    ]
+    return list(dict.fromkeys([*found, *_other_negations(ours, theirs, partner)]))
+
+
+def shared_words(text: str, other: str, language: str = "en") -> list[Span]:
+    """Where the content words stand in `text` that `other` holds as well, in order; for highlighting."""
+    wanted = set(content(other, language))
+    spans: list[Span] = []
+    for found in _TOKEN.finditer(text):
+        pieces, start = stems(found.group(), language), found.start()
+        if len(pieces) > 1 and _IS_UNSPACED.match(found.group()) and len(pieces) == len(found.group()) - 1:
+            spans += _joined([Span(start + k, start + k + 2) for k, piece in enumerate(pieces) if piece in wanted])
+        elif any(piece in wanted for piece in pieces):
+            spans.append(Span(*found.span()))
+    return spans
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    whole: list[Span] = []
+    for span in spans:
+        if whole and span.start <= whole[-1].end:
+            whole[-1] = Span(whole[-1].start, span.end)
+        else:
+            whole.append(span)
+    return whole
+
+
+def _tokens(text: str, language: str) -> list[_Token]:
+    """The content words in order, each with its kind and whether it is denied; at most `MOST_TOKENS`."""
+    found: list[_Token] = []
+    pending = False
+    marked = _QUOTED.finditer(text)
+    quote = next(marked, None)
+    for raw, start, end in _raw_words(text):
+        while quote is not None and quote.end() < end:
+            quote = next(marked, None)
+        quoted = quote is not None and quote.start() <= start
+        unspaced = _IS_UNSPACED.match(raw)
+        for word in _CHARACTER.findall(raw) if unspaced else words(raw):
+            if not quoted and _denies(word):
+                pending = True
+            elif pending and word == "only":
+                pending = False
+            elif quoted or not is_stopword(word):
+                kind = "name" if quoted and not word.isdigit() else _kind(raw, word, text, start, language)
+                found.append(_Token(_key(word, raw, language), word if unspaced else raw, kind, pending))
+                pending = False
+        if len(found) >= MOST_TOKENS:
+            break
+    if pending and found:
+        found[-1] = found[-1]._replace(denied=True)
+    return found[:MOST_TOKENS]
+
+
+def _denies(word: str) -> bool:
+    """Whether a word in normal form is a negation. Persian verbs carry theirs as a prefix."""
+    return (
+        word in _NEGATIONS
+        or word.endswith("n't")
+        or bool(_NEGATION_CHARACTERS.match(word))
+        or word == "نشد"
+        or (word[0] == "ن" and len(word) > 3 and (word.startswith("نمي") or is_stopword(word[1:])))
+    )
+
+
+def _raw_words(text: str) -> Iterator[tuple[str, int, int]]:
+    for found in _TOKEN.finditer(text):
+        yield found.group(), found.start(), found.end()
+
+
+def _key(word: str, raw: str, language: str) -> str:
+    """What two words must share to be the same: the value of a number, else the stem."""
+    if word in _SPELLED:
+        return _SPELLED[word]
+    if word[0].isdigit() and (values := numbers(raw)):
+        return min(values)
+    return next(iter(stems(word, language)), word)
+
+
+def _kind(raw: str, word: str, text: str, start: int, language: str) -> Literal["number", "name", "opening", "word"]:
+    if word in _SPELLED or (word[0].isdigit() and numbers(raw)):
+        return "number"
+    if _IDENTIFIER.match(raw):
+        return "name"
+    # German writes every noun with a capital.
+    if raw[0].isupper() and language != "de":
+        return "opening" if _opens(text, start) else "name"
+    return "word"
+
+
+def _opens(text: str, at: int) -> bool:
+    """Whether a sentence starts at `at`, as far as the characters before it show."""
+    before = text[max(0, at - 8) : at].rstrip(_OPENING_MARKS)
+    return before[-1:] in _SENTENCE_ENDS if before else at <= 8
+
+
+_Partner = dict[int, int]
+
+
+def _place(at: int, partner: _Partner, size: int) -> range:
+    """Where in the other text the unaligned token `at` would stand: between the partners of its neighbours."""
+    low = next((partner[k] + 1 for k in range(at - 1, -1, -1) if k in partner), 0)
+    high = next((partner[k] for k in range(at + 1, at + MOST_TOKENS) if k in partner), size)
+    return range(low, max(low, high))
+
+
+def _other_numbers(ours: list[_Token], theirs: list[_Token], partner: _Partner, held: str) -> Iterator[Difference]:
+    values = numbers(held) | {token.stem for token in theirs if token.kind == "number"}
+    claimed = {token.stem for token in ours if token.kind == "number"}
+    taken = set(partner.values())
+    for at, token in enumerate(ours):
+        if token.kind != "number" or at in partner:
+            continue
+        place = [theirs[k] for k in _place(at, partner, len(theirs)) if k not in taken]
+        rivals = [each for each in place if each.kind == "number" and each.stem not in claimed]
+        rival = rivals[0].surface if rivals else ""
+        if token.stem in values:
+            if rivals and len(place) == 1 and at - 1 in partner and at + 1 in partner:
+                yield Difference("number", token.surface, rival)
+        elif rival or token.surface[0].isdigit():
+            yield Difference("number", token.surface, rival)
+
+
+def _other_names(
+    ours: list[_Token], theirs: list[_Token], partner: _Partner, held: str, context: str, language: str
+) -> Iterator[Difference]:
+    suspects = [at for at, token in enumerate(ours) if token.kind in ("name", "opening") and at not in partner]
+    if not suspects:
+        return
+    around = f"{held}\n{context}"
+    known = set(stems(around, language))
+    common = {raw for raw, _, _ in _raw_words(around) if raw.islower()}
+    stems_claimed, taken = {token.stem for token in ours}, set(partner.values())
+    for at in suspects:
+        token = ours[at]
+        place = [k for k in _place(at, partner, len(theirs)) if k not in taken]
+        rivals = [k for k in place if theirs[k].kind in ("name", "opening") and theirs[k].stem not in stems_claimed]
+        if token.kind == "opening":
+            rivals = [k for k in rivals if theirs[k].surface.lower() not in common]
+            if rivals and token.stem not in known and token.surface.lower() not in common:
+                yield Difference("name", token.surface, theirs[rivals[0]].surface)
+        elif token.stem not in known:
+            yield Difference("name", token.surface, theirs[rivals[0]].surface if rivals else "")
+        elif len(rivals) == len(place) == 1 and at - 1 in partner and at + 1 in partner:
+            yield Difference("name", token.surface, theirs[rivals[0]].surface)
+
+
+def _other_negations(ours: list[_Token], theirs: list[_Token], partner: _Partner) -> Iterator[Difference]:
+    theirs_deny = any(token.denied or token.stem in _DENYING for token in theirs)
+    taken, before = set(partner.values()), (-1, -1)
+    for at in sorted(partner):
+        mine, their = ours[before[0] + 1 : at + 1], theirs[before[1] + 1 : partner[at] + 1]
+        if before == (-1, -1):
+            # What stands before the first shared word may be about anything.
+            mine, their = mine[-1:], their[-1:]
+        # A word on one side alone ("fails to open") may say what the other side denies.
+        if mine[-1].denied and not their[-1].denied and (len(their) == 1 or not theirs_deny):
+            yield Difference("negation", f"not {ours[at].surface}", theirs[partner[at]].surface)
+        elif len(mine) == 1 and not mine[0].denied and len(their) <= 2 and any(token.denied for token in their):
+            yield Difference("negation", ours[at].surface, f"not {theirs[partner[at]].surface}")
+        before = (at, partner[at])
+    for at, token in enumerate(ours):
+        if at in partner:
+            continue
+        place = [theirs[k] for k in _place(at, partner, len(theirs)) if k not in taken]
+        for other in place:
+            if token.stem == f"ن{other.stem}" or other.stem == f"ن{token.stem}":
+                yield Difference("negation", token.surface, other.surface)
+        doubled = token.stem in _DENYING or _CONTRARY.match(token.stem)
+        if token.denied and not theirs_deny and not doubled and not any(_CONTRARY.match(other.stem) for other in place):
+            yield Difference("negation", f"not {token.surface}", place[0].surface if place else "")

@@ -72,7 +72,11 @@ async def test_a_chain_is_followed_over_two_searches_to_a_cited_answer(scripted_
     assert result["answer"] == "The builder, Mara Denholm, was born in 1821. [1] Mara Denholm built the lighthouse. [2]"
     assert [Path(uri).name for uri in result["read"]] == ["lighthouse.md", "denholm.md"]
     assert result["plan"]["sub_questions"][0]["status"] == "sufficient"
-    assert result["critique"] == {"verdict": "accept", "agreement": 1.0, "samples": 3, "rounds": 1, "problems": []}
+    critique = result["critique"]
+    assert len(critique.pop("answers")) == 3
+    assert critique == {
+        "verdict": "accept", "agreement": 1.0, "samples": 3, "rounds": 1, "refused": [], "problems": [],
+    }  # fmt: skip
     assert llm.counts() == {
         "QuestionPlan": 1,
         "PageQuotes": 2,
@@ -108,6 +112,8 @@ async def test_a_fabricated_citation_is_sent_back_with_the_reason(scripted_llm: 
     result = await ask(context(tmp_path))
     assert result["status"] == "answered"
     assert result["critique"]["rounds"] == 2
+    assert [draft["text"] for draft in result["critique"]["refused"]] == ["She was born in 1821."]
+    assert "cites quote 9" in result["critique"]["refused"][0]["reason"]
     assert "cites quote 9, which does not exist" in llm.calls("AnswerDraft")[1].tag("problem")
     # A draft that fails the gates is not worth samples.
     assert llm.counts()["Reanswer"] == 3

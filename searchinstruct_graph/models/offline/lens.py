@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from searchinstruct_graph.models.embeddings import embeddings, word_rarity
+from searchinstruct_graph.models.offline.frames import unframed
 from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword, language_of
 from searchinstruct_graph.text.words import normal_form, stems, words
@@ -169,7 +170,7 @@ def look(question: str, text: str, title: str = "", spans: Sequence[Span] | None
     if not spans:
         return []
     language = language_of(question)
-    asked = terms(question, language)
+    asked = terms(unframed(question), language)
     whole = sum(asked.values()) or 1.0
     pieces = [text[span.start : span.end] for span in spans]
     held = [terms(piece, language) for piece in pieces]
@@ -206,5 +207,5 @@ def _year_inside(stem: str, span_years: Sequence[int]) -> bool:
 
 def weight_of(stems_held: frozenset[str] | set[str], question: str) -> float:
     """Share of the question's weight that these stems make up, 0 to 1."""
-    asked = terms(question, language_of(question))
+    asked = terms(unframed(question), language_of(question))
     return sum(asked[stem] for stem in stems_held if stem in asked) / (sum(asked.values()) or 1.0)

@@ -13,8 +13,9 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
 from pydantic import BaseModel
 
-from searchinstruct_graph.models.offline.skills import SKILLS, Task
+from searchinstruct_graph.models.offline.skills import SKILLS
 from searchinstruct_graph.models.offline.talk import extractive_answer
+from searchinstruct_graph.models.offline.task import Task
 from searchinstruct_graph.models.tagged import tags
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from searchinstruct_graph.models.offline import teaching
 from searchinstruct_graph.models.offline.choose import (
     STATEMENTS,
     Candidate,
@@ -17,11 +17,10 @@ from searchinstruct_graph.models.offline.choose import (
 )
 from searchinstruct_graph.models.offline.lens import look, terms, weight_of
 from searchinstruct_graph.models.offline.names import names
-from searchinstruct_graph.models.tagged import Tag
+from searchinstruct_graph.models.offline.task import Task
 from searchinstruct_graph.text import compare
 from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword, language_of
-from searchinstruct_graph.text.urls import without_urls
 from searchinstruct_graph.text.words import normal_form, stems, words
 
 QUOTES = 4
@@ -30,26 +29,11 @@ QUOTES = 4
 WORTH_QUOTING = 0.30
 """Score from which a sentence is worth handing on: an answer may still be put together from parts."""
 
-ALSO_SAYS = 0.70
-"""A further quote joins the answer when it scores this share of the best one."""
+ALSO_SAYS, SAYS_IT_TOO = 0.70, 0.90
+"""A further quote joins the answer when it scores this share of the best one; the second when that holds all that is asked."""
 
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One call: its inputs by name, and how it is to be sampled."""
-
-    inputs: tuple[Tag, ...]
-    temperature: float
-    seed: int
-
-    def text(self, name: str) -> str:
-        """The first input of that name, or nothing; in a question, addresses are no words."""
-        text = next((tag.text for tag in self.inputs if tag.name == name), "")
-        return (without_urls(text) or text) if name == "question" else text
-
-    def all(self, name: str) -> list[Tag]:
-        """Every input of that name, in order."""
-        return [tag for tag in self.inputs if tag.name == name]
+ALL_ASKED = 0.85
+"""Share of the question's weight from which a quote holds all that is asked."""
 
 
 _NEXT_QUESTION = re.compile(
@@ -224,7 +208,9 @@ def write(task: Task) -> dict[str, Any]:
             continue
         for candidate in best:
             picked.setdefault(candidate.number, candidate)
-        others = [c for c in ranked if c.number not in picked and c.score >= ALSO_SAYS * best[0].score]
+        complete = weight_of(best[0].look.inside, part) >= ALL_ASKED
+        least = (SAYS_IT_TOO if complete else ALSO_SAYS) * best[0].score
+        others = [c for c in ranked if c.number not in picked and c.score >= least]
         for candidate in others[: max(0, STATEMENTS - 1 - len(best))]:
             picked.setdefault(candidate.number, candidate)
     # The same sentence on two pages is one statement with two witnesses.
@@ -235,7 +221,7 @@ def write(task: Task) -> dict[str, Any]:
     return {"statements": drafted[: STATEMENTS * len(asked)]}
 
 
-_BULLET = re.compile(r"^[\s*#>•+|\-]+(?=[\w\"'`“(])")
+_BULLET = re.compile(r"^\s*(?:[*#>•+|\-]+\s+)+(?=\S)")
 
 
 def _spaced(text: str) -> str:
@@ -272,4 +258,5 @@ SKILLS: dict[str, Callable[[Task], dict[str, Any]]] = {
     "AnswerDraft": write,
     "SupportReport": support,
     "Reanswer": reanswer,
+    **teaching.SKILLS,
 }

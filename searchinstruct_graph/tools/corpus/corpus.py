@@ -79,6 +79,10 @@ class Corpus:
         """The document at `uri`. Raises KeyError when no source has it."""
         return await asyncio.to_thread(self._read, uri)
 
+    def documents(self) -> list[tuple[str, int]]:
+        """(URI, characters) of every document, in the order of the sources."""
+        return [(index.prefix + key, size) for index in self._indexes for key, size in index.documents()]
+
     def _read(self, uri: str) -> Document:
         for index in self._indexes:
             if found := index.read(uri):

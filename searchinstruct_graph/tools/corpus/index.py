@@ -51,6 +51,10 @@ class Index:
             key=lambda hit: (-hit[1], hit[0].id),
         )
 
+    def documents(self) -> list[tuple[str, int]]:
+        """(key, characters) of every document."""
+        return self.store.sizes()
+
     def read(self, uri: str) -> Document | None:
         """The document at `uri`, if it is in this source."""
         if not uri.startswith(self.prefix):

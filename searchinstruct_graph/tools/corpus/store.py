@@ -118,6 +118,10 @@ class Store:
         rows = self._all("SELECT key, reason FROM skipped WHERE file = ? ORDER BY rowid", (file,))
         return [(str(key), str(reason)) for key, reason in rows]
 
+    def sizes(self) -> list[tuple[str, int]]:
+        """(key, characters) of every document, by key."""
+        return [(str(key), int(size)) for key, size in self._all("SELECT key, length(text) FROM documents ORDER BY key")]
+
     def document(self, key: str) -> DocumentRow | None:
         """The document with this key."""
         with self._lock:

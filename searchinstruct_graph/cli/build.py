@@ -1,0 +1,152 @@
+"""`searchinstruct build`: a dataset from seed questions or from one sentence about a task."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from searchinstruct_graph.agents.build_context import BuildContext
+from searchinstruct_graph.cli.build_display import BuildDisplay, show_estimate, show_outcome
+from searchinstruct_graph.cli.display import as_json
+from searchinstruct_graph.cli.interrupts import INTERRUPTED, run, run_draining
+from searchinstruct_graph.cli.settings import with_settings
+from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
+
+SHORT = 3
+"""Exit code of a run that ended with fewer rows than were asked for."""
+
+TRIAL = 10
+"""Instructions that a dry run answers."""
+
+
+def build(
+    run_folder: Annotated[
+        str | None, typer.Option("--run", metavar="DIR", help="Folder of the run, new or begun.", show_default=False)
+    ] = None,
+    seeds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--seeds",
+            metavar="FILE",
+            help="Seed questions: text, JSON, JSONL, CSV, XLSX, Parquet; - reads standard input. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", metavar="TEXT", help="A sentence about the task, or a YAML task file.", show_default=False
+        ),
+    ] = None,
+    focus: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--focus",
+            metavar="FILE",
+            help="Failed questions of an evaluation: shown as seeds more often, never answered or repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    suggest_seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--suggest-seeds",
+            metavar="FILE",
+            help="Build nothing: write suggested seeds for --task to FILE (.csv, .jsonl), for a person to pick from.",
+            show_default=False,
+        ),
+    ] = None,
+    new_run: Annotated[
+        bool, typer.Option("--new-run", help="Set the run that is in the folder aside, and begin anew.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=f"Answer {TRIAL}, throw them away, and extrapolate calls, cost and time.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
+    **settings: Any,
+) -> None:
+    """Build a dataset from seeds or a task; the same command again goes on where it stopped."""
+    from searchinstruct_graph.graphs.build import Sources
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    context = BuildContext(**given)
+    sources = Sources(tuple(seeds or ()), task or "", tuple(focus or ()))
+    if suggest_seeds is not None:
+        _suggest(task or "", suggest_seeds, context)
+        return
+    if dry_run:
+        _try(sources, context, json_)
+        return
+    if not run_folder:
+        raise UsageError("a dataset needs a folder; name one with --run DIR")
+    code = _build(sources, Path(run_folder), context, new_run, json_)
+    if code:
+        raise typer.Exit(code)
+
+
+def _build(sources: Any, folder: Path, context: BuildContext, new_run: bool, json_: bool) -> int:
+    from searchinstruct_graph.graphs.build import build as build_run
+
+    display = BuildDisplay(quiet=json_)
+    again = f"resume with the same command; see: searchinstruct status {folder}"
+    try:
+        with display:
+            outcome = run_draining(
+                lambda stop: build_run(sources, folder, context, new_run=new_run, tell=display.tell, stop=stop),
+                display.draining,
+                lambda: f"interrupted; what was committed is safe; {again}",
+            )
+    except ProviderError as error:
+        raise ProviderError(f"{error}; when that is mended, {again}") from error
+    except UsageError:
+        raise
+    except SearchInstructError as error:
+        raise SearchInstructError(f"{error}; {again}") from error
+    if json_:
+        typer.echo(as_json(outcome))
+    else:
+        show_outcome(outcome)
+    if outcome["ended"] == "stopped":
+        typer.echo(f"interrupted; everything in flight was finished; {again}", err=True)
+        return INTERRUPTED
+    return 0 if outcome["accepted"] >= outcome["target"] else SHORT
+
+
+def _try(sources: Any, context: BuildContext, json_: bool) -> None:
+    from searchinstruct_graph.graphs.build import build as build_run
+    from searchinstruct_graph.graphs.estimate import estimate
+
+    display = BuildDisplay(quiet=json_)
+    with tempfile.TemporaryDirectory(prefix="searchinstruct-dry-run-") as folder, display:
+        outcome = run_draining(
+            lambda stop: build_run(sources, Path(folder) / "run", context, tell=display.tell, stop=stop, answers=TRIAL),
+            display.draining,
+            lambda: "interrupted; a dry run keeps nothing",
+        )
+    told = estimate(outcome, context)
+    if json_:
+        typer.echo(as_json(told))
+    else:
+        show_estimate(told)
+
+
+def _suggest(domain: str, path: str, context: BuildContext) -> None:
+    from searchinstruct_graph.graphs.suggesting import suggest_seeds, write_suggestions
+
+    if not domain.strip():
+        raise UsageError("--suggest-seeds needs the domain in a sentence: --task TEXT")
+    found = run(suggest_seeds(domain, context), lambda: "interrupted; nothing was written")
+    write_suggestions(found, Path(path))
+    subtopics = len({seed["subtopic"] for seed in found})
+    typer.echo(
+        f"{len(found)} questions on {subtopics} subtopics are in {path}; "
+        f"delete what does not fit, then: searchinstruct build --seeds {path} --run DIR",
+        err=not sys.stdout.isatty(),
+    )
+
+
+command = with_settings(build, BuildContext, without=("review_plan",))

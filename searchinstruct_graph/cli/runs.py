@@ -1,0 +1,176 @@
+"""`searchinstruct status`, `doctor` and `purge`: commands on a run that is there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from searchinstruct_graph.cli.build_display import duration, money, show_funnel, spent_line
+from searchinstruct_graph.cli.display import as_json, console, plain
+from searchinstruct_graph.errors import UsageError
+
+if TYPE_CHECKING:
+    from searchinstruct_graph.datasets.inspection import RunStatus
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run.")]
+
+EVERY_SECONDS = 1.0
+
+
+def status(
+    run: Run,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second until nobody works on it.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the status as one JSON object.")] = False,
+) -> None:
+    """Show how a run stands: rows, rate, time left, cost, and why work was rejected. Works while it is being built."""
+    from searchinstruct_graph.datasets.inspection import run_status
+
+    told = run_status(Path(run))
+    if json_:
+        typer.echo(as_json(told))
+        return
+    if watch and console().is_terminal:
+        _watch(Path(run), told)
+        return
+    _show(told)
+
+
+def _watch(folder: Path, told: RunStatus) -> None:
+    from rich.live import Live
+    from rich.text import Text
+
+    from searchinstruct_graph.datasets.inspection import run_status
+
+    with Live(console=console(), refresh_per_second=2) as live:
+        while True:
+            live.update(Text("\n".join(_lines(told))))
+            if told["worked_on"] is None:
+                break
+            time.sleep(EVERY_SECONDS)
+            told = run_status(folder)
+    show_funnel(told["funnel"])
+
+
+def _lines(told: RunStatus) -> list[str]:
+    rows, target = told["funnel"]["accepted"], told["target"]
+    lines = [f"{plain(told['run'])}: {rows:,} of {target:,} rows ({told['method']})"]
+    if told["worked_on"]:
+        rate, left = told["rows_per_minute"], told["seconds_left"]
+        speed = "" if rate is None else f", {rate:,.0f} rows/min"
+        until = "" if left is None else f", {duration(left)} left"
+        lines.append(f"{told['worked_on']} works on it{speed}{until}; {told['open']:,} instructions wait")
+    else:
+        lines.append(
+            f"nobody works on it; {'ended: ' + told['ended'] if told['ended'] else 'it did not end by itself'}"
+        )
+    lines.append(f"{spent_line(told['spent'])}, {duration(told['seconds'])}")
+    return lines
+
+
+def _show(told: RunStatus) -> None:
+    from rich.table import Table
+
+    out = console()
+    for line in _lines(told):
+        out.print(line)
+    show_funnel(told["funnel"])
+    if len(told["spending"]) > 1:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for name in ("role", "calls", "tokens in", "tokens out", "cost"):
+            table.add_column(name, justify="left" if name == "role" else "right", header_style="dim")
+        for role, part in told["spending"].items():
+            if part["model_calls"]:
+                counts = (part["model_calls"], part["input_tokens"], part["output_tokens"])
+                table.add_row(role, *(f"{count:,}" for count in counts), money(part["cost_usd"]))
+        out.print(table)
+
+
+def doctor(
+    run: Run,
+    salvage: Annotated[
+        str | None,
+        typer.Option("--salvage", metavar="FILE", help="Write every row that can still be read to FILE (JSONL)."),
+    ] = None,
+) -> None:
+    """Look for damage: files, database pages, provenance, counts, exports. Exit code 1 when something is wrong."""
+    from searchinstruct_graph.datasets import inspection
+
+    folder = Path(run)
+    if not folder.is_dir():
+        raise UsageError(f"{run} is not a folder; name the folder of a run")
+    if salvage is not None:
+        if Path(salvage).exists():
+            raise UsageError(f"{salvage} exists; name another file")
+        count = 0
+        try:
+            with Path(salvage).open("w", encoding="utf-8") as file:
+                for row in inspection.salvage(folder):
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    count += 1
+        except OSError as error:
+            raise UsageError(f"{salvage} cannot be written: {error.strerror or error}") from error
+        typer.echo(f"{count} rows are in {salvage}")
+        return
+    findings = inspection.diagnose(folder)
+    for finding in findings:
+        typer.echo(f"{plain(finding.what)}\n  do: {plain(finding.todo)}")
+    if findings:
+        raise typer.Exit(1)
+    told = inspection.run_status(folder)
+    typer.echo(f"{run} is sound: {told['funnel']['accepted']} rows, every one with its provenance")
+
+
+def purge(
+    run: Run,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", metavar="URI", help="A page, a file, a folder, a host, or the SHA-256 of a page's text."
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove every row that rests on a source, make the run's exports anew, and let nothing rest on it again."""
+    from searchinstruct_graph.datasets import inspection
+    from searchinstruct_graph.datasets.database import reading
+    from searchinstruct_graph.datasets.ledger import NAME
+    from searchinstruct_graph.datasets.run import held, read_run
+
+    folder = Path(run)
+    read_run(folder)
+    with reading(folder / NAME) as db:
+        ordinals, rejections, uris = inspection.resting_on(db, source)
+    if not ordinals and not rejections:
+        typer.echo(f"nothing in {run} rests on {plain(source)}; nothing was changed")
+        return
+    if not yes and not typer.confirm(f"remove {len(ordinals)} rows that rest on {plain(source)}?", err=True):
+        raise typer.Abort
+    with held(folder):
+        asyncio.run(_purge(folder, ordinals, rejections, [*uris, source]))
+    from searchinstruct_graph.datasets.exporting import rebuild
+
+    made = rebuild(folder)
+    typer.echo(
+        f"removed {len(ordinals)} rows and {len(rejections)} rejections; {made} exports were made anew; "
+        "the build command fills the gap from other sources"
+    )
+
+
+async def _purge(folder: Path, ordinals: list[int], rejections: list[int], uris: list[str]) -> None:
+    from searchinstruct_graph.datasets.database import reading
+    from searchinstruct_graph.datasets.ledger import NAME, Ledger, read_facts
+
+    ledger = Ledger(folder)
+    try:
+        with reading(folder / NAME) as db:
+            known = read_facts(db).get("purged", [])
+        await ledger.note("purged", list(dict.fromkeys([*known, *uris])))
+        await ledger.purge(ordinals)
+        await ledger.remove_rejections(rejections)
+    finally:
+        ledger.close()

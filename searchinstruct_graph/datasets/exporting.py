@@ -1,0 +1,233 @@
+"""What is made of a run: exports, the dataset card, the report. Always from the ledger, never from another export."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from searchinstruct_graph.datasets import ledger as ledgers
+from searchinstruct_graph.datasets.card import CardFacts, SplitFile, dataset_card, gather
+from searchinstruct_graph.datasets.card import Contamination as CardContamination
+from searchinstruct_graph.datasets.database import reading
+from searchinstruct_graph.datasets.export import (
+    EVERYTHING,
+    PLAIN,
+    Manifest,
+    Selection,
+    export,
+    export_splits,
+    manifest_path,
+    split_name,
+)
+from searchinstruct_graph.datasets.formats import Shape
+from searchinstruct_graph.datasets.inspection import exported, settings_shown
+from searchinstruct_graph.datasets.ledger import NAME
+from searchinstruct_graph.datasets.report import ReportFacts, ReportLimits, ReportUsage, write_report
+from searchinstruct_graph.datasets.rows import Rejection, Row
+from searchinstruct_graph.datasets.run import EXPORTS, read_run, write_atomically
+from searchinstruct_graph.errors import UsageError
+
+REPORT, CARD = "report.html", "README.md"
+
+
+class Rows:
+    """The rows of a run, read anew from the ledger at every pass."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+
+    def __iter__(self) -> Iterator[Row]:
+        with reading(self._path) as db:
+            yield from ledgers.read_rows(db)
+
+
+class Rejections:
+    """What a run has refused, read anew at every pass."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+
+    def __iter__(self) -> Iterator[Rejection]:
+        with reading(self._path) as db:
+            yield from ledgers.read_rejections(db)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to export: its format, form, choice of rows, and sides."""
+
+    format: str
+    shape: Shape = PLAIN
+    keep: Selection = EVERYTHING
+    shares: Mapping[str, float] | None = None
+    seed: int = 0
+
+
+def export_run(folder: Path, wanted: Wanted, out: Path | None = None) -> dict[str, Manifest]:
+    """Write an export of the run, by default into its `exports/`; returns the manifests by side (`train` without a split).
+
+    Raises:
+        UsageError: `folder` holds no run or no rows, or the request makes no sense.
+        SearchInstructError: the file cannot be written.
+    """
+    read_run(folder)
+    rows: Iterable[Row] = Rows(folder)
+    if next(iter(rows), None) is None:
+        raise UsageError(f"{folder} has no rows yet; build some first")
+    suffix = "parquet" if wanted.format == "parquet" else "jsonl"
+    path = str(out or folder / EXPORTS / f"{wanted.format}.{suffix}")
+    if wanted.shares:
+        return export_splits(
+            rows, wanted.format, path, wanted.shares, seed=wanted.seed, shape=wanted.shape, keep=wanted.keep
+        )
+    return {"train": export(rows, wanted.format, path, shape=wanted.shape, keep=wanted.keep)}
+
+
+def rebuild(folder: Path) -> int:
+    """Make the exports inside the run's folder anew, each as its manifest says; returns how many files."""
+    made: set[Path] = set()
+    for path in exported(folder):
+        if path in made:
+            continue
+        manifest: Manifest = json.loads(Path(manifest_path(str(path))).read_text(encoding="utf-8"))
+        options = dict(manifest["options"])
+        shape = Shape(**{each.name: options[each.name] for each in fields(Shape) if each.name in options})
+        keep = Selection(
+            licenses=options.get("licenses"), only=options.get("only", {}), without=options.get("without", {})
+        )
+        shares = options.get("split")
+        whole = _whole_name(path, shares) if shares else path
+        wanted = Wanted(format=manifest["format"], shape=shape, keep=keep, shares=shares, seed=options.get("seed", 0))
+        if next(iter(Rows(folder)), None) is None:
+            for name in (path, Path(manifest_path(str(path)))):
+                name.unlink(missing_ok=True)
+            continue
+        export_run(folder, wanted, whole)
+        made |= {Path(split_name(str(whole), side)) for side in shares} if shares else {path}
+    return len(made)
+
+
+def _whole_name(path: Path, shares: Mapping[str, float]) -> Path:
+    """The name that a side's file was split from."""
+    for side in shares:
+        whole = path.with_name(path.name.replace(f".{side}.", ".", 1))
+        if split_name(str(whole), side) == str(path):
+            return whole
+    return path
+
+
+def run_command(folder: Path) -> str:
+    """The command that goes on with the run, as far as its configuration tells."""
+    run = read_run(folder)
+    told = run["configuration"]
+    task = f'--task "{told["task"]["description"]}"' if told["task"] else "--seeds FILE"
+    places = " ".join(f"--corpus {uri}" for uri in told["settings"].get("corpus") or [])
+    web = " --web" if told["settings"].get("web") else ""
+    models = sorted(set(told["models"].values()))
+    model = f" --model {models[0]}" if models != ["offline"] else ""
+    target = f"--target {run['options']['target']}"
+    return " ".join(f"searchinstruct build {task} {places}{web}{model} {target} --run DIR".split())
+
+
+def write_card(folder: Path, wanted: Wanted, manifests: Mapping[str, Manifest], place: Path) -> Path:
+    """Write the dataset card for exported files into the folder `place`, where they lie. Returns its path."""
+    run = read_run(folder)
+    with reading(folder / NAME) as db:
+        funnel, facts = ledgers.read_funnel(db), ledgers.read_facts(db)
+    held_out = facts.get("held_out", {"files": [], "items": 0})
+    found = Counter(each["file"] for each in _contaminated(Rejections(folder))) if held_out["files"] else Counter[str]()
+    told = CardFacts(
+        title=folder.absolute().name,
+        task=run["configuration"]["task"].get("description", ""),
+        command=run_command(folder),
+        format=wanted.format,
+        shape=wanted.shape,
+        files=[
+            SplitFile(split=side, path=manifest["file"], rows=manifest["rows"]) for side, manifest in manifests.items()
+        ],
+        settings=settings_shown(run),
+        counts=gather(Rows(folder)),
+        funnel=funnel,
+        near_duplicates="equal words, MinHash Jaccard of word 3-grams ≥ 0.8, or embedding cosine ≥ 0.92 unless names or "
+        "numbers differ",
+        contamination=[
+            CardContamination(against=Path(file).name, items=count, found=found[file])
+            for file, count in held_out["files"]
+        ],
+        reviewed=0,
+        created_by=f"searchinstruct-graph {run['version']}",
+    )
+    path = place / CARD
+    write_atomically(path, dataset_card(told))
+    return path
+
+
+_MATCH = re.compile(r"(\w+) match \(([\d.]+)\) with (.+):(\d+)$")
+
+
+def _contaminated(rejections: Iterable[Rejection]) -> Iterator[dict[str, Any]]:
+    for rejection in rejections:
+        if rejection["reason"] == "contaminated" and (seen := _MATCH.match(rejection["detail"])):
+            rule, score, file, line = seen.groups()
+            yield {
+                "text": rejection["instruction"],
+                "rule": rule,
+                "score": float(score),
+                "file": file,
+                "line": int(line),
+            }
+
+
+def _contamination(folder: Path, held_out: Mapping[str, Any], checked: int) -> dict[str, Any]:
+    rules: Counter[str] = Counter()
+    files: Counter[str] = Counter({file: 0 for file, _ in held_out["files"]})
+    listed: list[dict[str, Any]] = []
+    for number, each in enumerate(_contaminated(Rejections(folder)), 1):
+        rules[each["rule"]] += 1
+        files[each["file"]] += 1
+        if number <= 1_000:
+            listed.append({"number": number, "item": "", **each})
+    return {
+        "checked": checked,
+        "contaminated": sum(rules.values()),
+        "rules": dict(rules),
+        "files": dict(files),
+        "matches": listed,
+    }
+
+
+def report_run(folder: Path, out: Path | None = None) -> Path:
+    """Write the run's report, by default into its `exports/`. Returns its path. Raises UsageError as `read_run` does."""
+    run = read_run(folder)
+    with reading(folder / NAME) as db:
+        funnel, facts, spending = ledgers.read_funnel(db), ledgers.read_facts(db), ledgers.read_spending(db)
+        finished = db.execute("SELECT max(committed_at) FROM rows").fetchone()[0]
+    held_out = facts.get("held_out")
+    options, settings = run["options"], run["configuration"]["settings"]
+    told = ReportFacts(
+        name=folder.absolute().name,
+        funnel=funnel,
+        target=options["target"],
+        settings={name: _shown(value) for name, value in settings_shown(run).items()},
+        models=run["configuration"]["models"],
+        versions={"searchinstruct-graph": run["version"], **run["configuration"]["prompts"]},
+        usage=ReportUsage(**ledgers.total(spending.values()), seconds=facts.get("seconds"), roles=spending),
+        started=run["created_at"],
+        finished=finished or "" if facts.get("ended") else "",
+        contamination=_contamination(folder, held_out, funnel["proposed"]) if held_out else None,
+        corpus_documents=facts.get("documents", {}),
+        limits=ReportLimits(max_share=settings["max_share"], max_cost_usd=options["max_cost"], max_seconds=None),
+    )
+    path = out or folder / EXPORTS / REPORT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(str(path), lambda: Rows(folder), lambda: Rejections(folder), told)
+    return path
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

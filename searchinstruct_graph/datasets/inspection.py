@@ -1,0 +1,239 @@
+"""What can be told about a run from outside: how it stands, whether it is whole, which rows rest on a source."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from typing_extensions import TypedDict
+
+from searchinstruct_graph.datasets import ledger as ledgers
+from searchinstruct_graph.datasets.acceptance import source_unit
+from searchinstruct_graph.datasets.database import connect, reading
+from searchinstruct_graph.datasets.export import check
+from searchinstruct_graph.datasets.ledger import NAME, read_rows
+from searchinstruct_graph.datasets.rows import Funnel, Row, Spent
+from searchinstruct_graph.datasets.run import EXPORTS, RunFile, holder, read_run
+from searchinstruct_graph.errors import UsageError
+
+RECENT = 200
+"""Rows that the rate is taken from."""
+
+
+class RunStatus(TypedDict):
+    """How a run stands. `worked_on` names the process that works on it; rate and time left are null without one."""
+
+    run: str
+    method: str
+    target: int
+    worked_on: str | None
+    ended: str | None
+    funnel: Funnel
+    open: int
+    """Instructions that wait to be answered, or for an earlier one."""
+    spending: dict[str, Spent]
+    spent: Spent
+    seconds: float
+    rows_per_minute: float | None
+    seconds_left: float | None
+
+
+def run_status(folder: Path) -> RunStatus:
+    """How the run stands, read without disturbing who works on it. Raises UsageError when `folder` holds no run."""
+    run = read_run(folder)
+    with reading(folder / NAME) as db:
+        funnel = ledgers.read_funnel(db)
+        spending = ledgers.read_spending(db)
+        facts = ledgers.read_facts(db)
+        waiting = db.execute("SELECT count(*) FROM instructions WHERE status IN ('admitted', 'answered')").fetchone()[0]
+        worked_on = holder(folder)
+        rate = _rate(db) if worked_on else None
+    target = int(run["options"]["target"])
+    return RunStatus(
+        run=str(folder),
+        method=run["configuration"]["method"],
+        target=target,
+        worked_on=worked_on,
+        ended=None if worked_on else facts.get("ended"),
+        funnel=funnel,
+        open=waiting,
+        spending=spending,
+        spent=ledgers.total(spending.values()),
+        seconds=float(facts.get("seconds", 0.0)),
+        rows_per_minute=None if rate is None else round(rate * 60, 2),
+        seconds_left=None if not rate else round(max(0, target - funnel["accepted"]) / rate, 1),
+    )
+
+
+def _rate(db: sqlite3.Connection) -> float | None:
+    """Rows a second, over the newest ones up to now."""
+    times = [t for (t,) in db.execute("SELECT committed_at FROM rows ORDER BY ordinal DESC LIMIT ?", (RECENT,))]
+    if len(times) < 2:
+        return None
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(times[-1])).total_seconds()
+    return len(times) / seconds if seconds > 0 else None
+
+
+class Finding(NamedTuple):
+    """Something that is wrong with a run, and what to do about it."""
+
+    what: str
+    todo: str
+
+
+_WHOLE: tuple[tuple[str, str], ...] = (
+    (
+        "SELECT count(*) FROM instructions i LEFT JOIN rows r USING (ordinal)"
+        " WHERE i.status = 'accepted' AND r.ordinal IS NULL",
+        "instructions count as accepted but have no row",
+    ),
+    (
+        "SELECT count(*) FROM rows r JOIN instructions i USING (ordinal) WHERE i.status != 'accepted'",
+        "rows belong to instructions that were not accepted",
+    ),
+    (
+        "SELECT count(*) FROM rows r WHERE grounding = 'quotes'"
+        " AND quotes != (SELECT count(*) FROM quotes q WHERE q.ordinal = r.ordinal)",
+        "rows lack some of their quotes",
+    ),
+    (
+        "SELECT count(*) FROM instructions i LEFT JOIN answers a USING (ordinal)"
+        " WHERE i.status IN ('answered', 'surplus') AND a.ordinal IS NULL",
+        "instructions count as answered but have no answer",
+    ),
+)
+
+
+def diagnose(folder: Path) -> list[Finding]:
+    """Everything that is wrong with a run: its files, its database page by page, its counts, its exports."""
+    findings: list[Finding] = []
+    try:
+        read_run(folder)
+    except UsageError as error:
+        findings.append(Finding(str(error), "restore run.json from a copy; the rows can still be salvaged"))
+    if not (folder / NAME).is_file():
+        return [*findings, Finding(f"{folder / NAME} is missing", "give the build command again to begin anew")]
+    salvage = f"searchinstruct doctor {folder} --salvage rows.jsonl"
+    try:
+        db = connect(folder / NAME, readonly=True)
+    except UsageError as error:
+        return [*findings, Finding(str(error).split("; try:")[0], salvage)]
+    try:
+        said = [line for (line,) in db.execute("PRAGMA integrity_check(20)") if line != "ok"]
+        findings += [Finding(f"the ledger is damaged: {line}", salvage) for line in said]
+        if broken := db.execute("PRAGMA foreign_key_check").fetchmany(5):
+            findings.append(Finding(f"{len(broken)} or more records point nowhere: {broken[0]}", salvage))
+        for query, what in _WHOLE:
+            if count := db.execute(query).fetchone()[0]:
+                findings.append(Finding(f"{count} {what}", salvage))
+        for row in _unsound(db):
+            findings.append(Finding(row, salvage))
+    except sqlite3.DatabaseError as error:
+        findings.append(Finding(f"the ledger is damaged: {error}", salvage))
+    finally:
+        db.close()
+    for path in exported(folder):
+        findings += [
+            Finding(problem, f"searchinstruct export {folder} ... --out {path}") for problem in check(str(path))
+        ]
+    return findings
+
+
+def _unsound(db: sqlite3.Connection) -> Iterator[str]:
+    """Rows that do not say where they come from; at most five."""
+    found = 0
+    for row in read_rows(db):
+        try:
+            ledgers.checked_provenance(row)
+        except (ValueError, KeyError, TypeError) as error:
+            yield str(error)
+            found += 1
+            if found == 5:
+                return
+
+
+def salvage(folder: Path) -> Iterator[Row]:
+    """Every row that can still be read, one by one; damaged ones are passed over."""
+    try:
+        db = sqlite3.connect(f"{(folder / NAME).absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error as error:
+        raise UsageError(f"{folder / NAME} cannot be opened: {error}") from error
+    with db:
+        last = -1
+        while True:
+            try:
+                found = db.execute("SELECT min(ordinal) FROM rows WHERE ordinal > ?", (last,)).fetchone()[0]
+            except sqlite3.DatabaseError:
+                found = last + 1 if last < _highest(db) else None
+            if found is None:
+                return
+            last = found
+            try:
+                row = next(read_rows(db, last - 1), None)
+            except (sqlite3.DatabaseError, ValueError):
+                continue
+            if row is not None:
+                yield row
+
+
+def _highest(db: sqlite3.Connection) -> int:
+    try:
+        return int(db.execute("SELECT max(ordinal) FROM rows").fetchone()[0] or -1)
+    except sqlite3.DatabaseError:
+        return -1
+
+
+def exported(folder: Path) -> list[Path]:
+    """The exports inside the run's folder."""
+    suffix = ".manifest.json"
+    return [path.with_name(path.name.removesuffix(suffix)) for path in sorted((folder / EXPORTS).glob(f"*{suffix}"))]
+
+
+def resting_on(db: sqlite3.Connection, source: str) -> tuple[list[int], list[int], list[str]]:
+    """(ordinals of instructions, numbers of rejections, URIs) that rest on a source: a URI, everything below it (a file with its
+    records, a folder, a site), a host name, or the SHA-256 of a page's text.
+    """
+    by_hash = len(source) == 64 and all(letter in "0123456789abcdef" for letter in source.lower())
+
+    def rests(uri: str, sha256: str) -> bool:
+        if by_hash:
+            return sha256 == source.lower()
+        below = source if source.endswith(("/", ":", "#")) else f"{source}/"
+        return uri == source or uri.startswith((below, f"{source}#")) or (source_unit(uri) == source)
+
+    rows: dict[int, None] = {}
+    uris: dict[str, None] = {}
+    for ordinal, uri, sha256 in db.execute("SELECT ordinal, uri, sha256 FROM sources ORDER BY ordinal"):
+        if rests(uri, sha256):
+            rows[ordinal] = uris[uri] = None
+    # A question that was written from a page rests on it as much as an answer does.
+    for ordinal, uri in db.execute(
+        "SELECT ordinal, rtrim(rtrim(value, '0123456789-'), '@') FROM instructions, json_each(origin, '$.passages')"
+        " WHERE status IN ('admitted', 'answered', 'accepted', 'surplus') ORDER BY ordinal"
+    ):
+        if rests(uri, ""):
+            rows[ordinal] = uris[uri] = None
+    numbers = []
+    for number, payload in db.execute("SELECT number, payload FROM rejections ORDER BY number"):
+        held = json.loads(payload)
+        shown = [place.rpartition("@")[0] for place in held["origin"]["passages"]]
+        if any(rests(each["uri"], each["sha256"]) for each in held["sources"]) or any(rests(uri, "") for uri in shown):
+            numbers.append(number)
+    for ordinal, outcome in db.execute("SELECT ordinal, outcome FROM answers ORDER BY ordinal"):
+        if any(rests(each["uri"], each["sha256"]) for each in json.loads(outcome)["sources"]):
+            rows[ordinal] = None
+    return list(rows), numbers, list(uris)
+
+
+def settings_shown(run: RunFile) -> dict[str, Any]:
+    """The run's configuration for a reader: flat, without what is empty."""
+    shown: dict[str, Any] = {"method": run["configuration"]["method"], **run["configuration"]["settings"]}
+    task = run["configuration"]["task"]
+    if task:
+        shown["task"] = task["description"]
+        shown["answer_form"] = task["answer_form"]
+    return {name: value for name, value in shown.items() if value not in ("", None, [], {})}

@@ -1,0 +1,462 @@
+"""The ledger: the one authority on a run. What is not in it has not happened; what is in it happens only once.
+
+Instructions have an ordinal, the order in which they were proposed. Answers come in whatever order, are kept as they
+come, and stand before the pool in the order of ordinals: so a run's rows depend neither on the number of workers nor on
+how often it was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from typing_extensions import TypedDict
+
+from searchinstruct_graph.datasets.database import Writer, reading
+from searchinstruct_graph.datasets.failpoints import failpoint
+from searchinstruct_graph.datasets.rows import (
+    Critic,
+    Funnel,
+    Origin,
+    Rejected,
+    Rejection,
+    Row,
+    RowQuote,
+    RowSource,
+    RowStatement,
+    Spent,
+    Vote,
+    no_spending,
+)
+from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.text.digest import sha256
+from searchinstruct_graph.text.words import words
+
+NAME = "ledger.sqlite"
+
+Status = Literal["shown", "admitted", "answered", "accepted", "rejected", "surplus", "purged"]
+
+
+class Instruction(TypedDict):
+    """An instruction of the run. `shown`: a seed that is not answered itself."""
+
+    ordinal: int
+    id: str
+    text: str
+    wave: int
+    status: Status
+    origin: Origin
+
+
+class Fault(TypedDict):
+    """Why an answer is no row."""
+
+    reason: str
+    detail: str
+    quarantined: bool
+
+
+class Outcome(TypedDict):
+    """What answering one instruction gave; with a `fault`, whatever there was of an answer."""
+
+    answer: str
+    language: str
+    grounding: Literal["quotes", "none"]
+    statements: list[RowStatement]
+    sources: list[RowSource]
+    critic: Critic
+    vote: Vote | None
+    rejected: list[Rejected]
+    usage: Spent
+    fault: Fault | None
+
+
+class Decision(TypedDict):
+    """What became of an answered instruction; neither a row nor a rejection: surplus."""
+
+    ordinal: int
+    row: Row | None
+    rejection: Rejection | None
+
+
+class WaveStatistics(TypedDict):
+    """One wave: what was proposed in it, what was admitted, and what became of it so far."""
+
+    wave: int
+    proposed: int
+    admitted: int
+    last: int
+    """Ordinal of its last instruction; that of the wave before when it has none."""
+
+
+def encoded(value: Any) -> str:
+    """Compact JSON, the same for the same value."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Ledger:
+    """The open ledger of a run that this process works on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._writer = Writer(self.path)
+        self._replies: dict[str, tuple[str, str]] = {}
+        with reading(self.path) as db:
+            for key, reply, usage in db.execute("SELECT key, reply, usage FROM calls"):
+                self._replies[key] = (reply, usage)
+
+    def close(self) -> None:
+        """Commit what waits, and close."""
+        self._writer.close()
+
+    # Calls: a reply is kept until what it was asked for is committed, so that a kill repeats only what was in flight.
+
+    def saved_call(self, key: str) -> tuple[Any, Any] | None:
+        """The (reply, usage) of a call that an earlier process has made; None when it has to be made."""
+        kept = self._replies.get(key)
+        return (json.loads(kept[0]), json.loads(kept[1])) if kept else None
+
+    async def save_call(self, key: str, scope: str, reply: Any, usage: dict[str, Any]) -> None:
+        """Keep a reply of the work called `scope`, and add what it cost to the run's account."""
+        failpoint("call.answered")
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (key, scope, encoded(reply), encoded(usage)))
+            _spend(db, usage)
+
+        await self._writer.write(work)
+        failpoint("call.saved")
+
+    async def spend(self, usage: dict[str, Any]) -> None:
+        """Add to the run's account what brought no reply (failed calls), or no call (searches, pages)."""
+        await self._writer.write(lambda db: _spend(db, usage))
+
+    # Waves of proposals.
+
+    async def commit_wave(
+        self,
+        wave: int,
+        admitted: Sequence[tuple[int, str, str, Status, Origin]],
+        refused: Sequence[Rejection],
+        segment: bytes,
+        *,
+        proposed: int,
+        last: int,
+        note: str = "",
+        keywords: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Commit a wave as a whole: its instructions (ordinal, id, text, status, origin), what was refused of it, what the
+        pool has learnt from it, and for the first wave the keywords (keyword, origin).
+        """
+        failpoint("wave.before")
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("INSERT INTO waves VALUES (?, ?, ?, ?, ?)", (wave, proposed, len(admitted), last, note))
+            db.executemany(
+                "INSERT INTO instructions (ordinal, id, text, wave, status, origin) VALUES (?, ?, ?, ?, ?, ?)",
+                [(n, id_, text, wave, status, encoded(origin)) for n, id_, text, status, origin in admitted],
+            )
+            db.executemany("INSERT INTO keywords (keyword, origin) VALUES (?, ?)", keywords)
+            db.execute("INSERT INTO pool VALUES (?, ?)", (wave, segment))
+            _reject(db, [(None, each) for each in refused])
+            db.execute("DELETE FROM calls WHERE scope = ?", (f"wave:{wave}",))
+
+        await self._writer.write(work)
+        failpoint("wave.committed")
+
+    # Answers and acceptance.
+
+    async def commit_answer(self, ordinal: int, outcome: Outcome) -> None:
+        """Keep an answer; the replies that it was made of are no longer needed."""
+        failpoint("answer.before")
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (ordinal, encoded(outcome)))
+            db.execute(
+                "UPDATE instructions SET status = 'answered' WHERE ordinal = ? AND status = 'admitted'", (ordinal,)
+            )
+            db.execute("DELETE FROM calls WHERE scope = ?", (f"answer:{ordinal}",))
+
+        await self._writer.write(work)
+        failpoint("answer.committed")
+
+    async def decide(self, decisions: Sequence[Decision]) -> None:
+        """Commit what became of answered instructions. A row without its provenance is refused (ValueError)."""
+        failpoint("accept.before")
+        now = _now()
+        for decision in decisions:
+            if decision["row"] is not None:
+                checked_provenance(decision["row"])
+
+        def work(db: sqlite3.Connection) -> None:
+            for decision in decisions:
+                ordinal, row, rejection = decision["ordinal"], decision["row"], decision["rejection"]
+                status = "accepted" if row else "rejected" if rejection else "surplus"
+                db.execute("UPDATE instructions SET status = ? WHERE ordinal = ?", (status, ordinal))
+                if row is not None:
+                    _insert_row(db, ordinal, row, now)
+                if rejection is not None:
+                    _reject(db, [(ordinal, rejection)])
+                if row is not None or rejection is not None:
+                    db.execute("DELETE FROM answers WHERE ordinal = ?", (ordinal,))
+
+        await self._writer.write(work)
+        failpoint("accept.committed")
+
+    async def reopen_surplus(self) -> None:
+        """Let answers that came after the target stand before the pool again, because the target was raised."""
+        await self._writer.write(
+            lambda db: db.execute("UPDATE instructions SET status = 'answered' WHERE status = 'surplus'").rowcount
+        )
+
+    async def note(self, name: str, value: Any) -> None:
+        """Keep a fact about the run."""
+        await self._writer.write(
+            lambda db: db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, encoded(value))).rowcount
+        )
+
+    async def purge(self, ordinals: Sequence[int]) -> None:
+        """Remove rows with their quotes and sources; their instructions stay, marked, and are not answered again."""
+
+        def work(db: sqlite3.Connection) -> None:
+            for ordinal in ordinals:
+                db.execute("DELETE FROM rows WHERE ordinal = ?", (ordinal,))
+                db.execute("DELETE FROM answers WHERE ordinal = ?", (ordinal,))
+                db.execute("UPDATE instructions SET status = 'purged' WHERE ordinal = ?", (ordinal,))
+
+        await self._writer.write(work)
+
+    async def remove_rejections(self, numbers: Sequence[int]) -> None:
+        """Remove rejections that quote a purged source."""
+        await self._writer.write(
+            lambda db: db.executemany("DELETE FROM rejections WHERE number = ?", [(n,) for n in numbers]).rowcount
+        )
+
+
+def answer_key(answer: str) -> str:
+    """What equal answers share: a hash of their words."""
+    return sha256(" ".join(words(answer)))[:16]
+
+
+def checked_provenance(row: Row) -> None:
+    """Raise ValueError for a row that does not say where it comes from: every statement of a grounded row names quotes
+    that exist, verbatim slices by their length, of sources with a hash.
+    """
+    sources = {source["id"]: source for source in row["sources"]}
+    if not row["instruction"].strip() or not row["answer"].strip() or not row["models"] or not row["versions"]:
+        raise ValueError(f"row {row['id']} lacks its instruction, answer, models or versions")
+    if row["grounding"] == "none":
+        return
+    if not row["statements"]:
+        raise ValueError(f"row {row['id']} is grounded but has no statements")
+    for statement in row["statements"]:
+        if not statement["quotes"]:
+            raise ValueError(f"row {row['id']} has a statement without a quote: {statement['text'][:80]!r}")
+        for number, index in statement["quotes"]:
+            if number not in sources or not 0 <= index < len(sources[number]["quotes"]):
+                raise ValueError(f"row {row['id']} cites quote {index} of source {number}, which it does not have")
+    for source in row["sources"]:
+        for quote in source["quotes"]:
+            if quote["end"] - quote["start"] != len(quote["text"]):
+                raise ValueError(f"row {row['id']} has a quote whose offsets do not fit its text")
+
+
+def _insert_row(db: sqlite3.Connection, ordinal: int, row: Row, now: str) -> None:
+    quotes = [
+        (ordinal, source["id"], number, quote["start"], quote["end"], quote["text"])
+        for source in row["sources"]
+        for number, quote in enumerate(source["quotes"])
+    ]
+    payload = {key: value for key, value in row.items() if key != "sources"}
+    db.execute(
+        "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (ordinal, row["id"], encoded(payload), row["grounding"], len(quotes), answer_key(row["answer"]), now),
+    )
+    db.executemany(
+        "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (ordinal, s["id"], s["uri"], s["title"], s["retrieved_at"], s["sha256"], s["license"])
+            for s in row["sources"]
+        ],
+    )
+    db.executemany("INSERT INTO quotes VALUES (?, ?, ?, ?, ?, ?)", quotes)
+
+
+def _reject(db: sqlite3.Connection, rejections: Iterable[tuple[int | None, Rejection]]) -> None:
+    now = _now()
+    db.executemany(
+        "INSERT INTO rejections (id, ordinal, stage, reason, quarantined, payload, committed_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (each["id"], ordinal, each["stage"], each["reason"], int(each["quarantined"]), encoded(each), now)
+            for ordinal, each in rejections
+        ],
+    )
+
+
+def _spend(db: sqlite3.Connection, usage: dict[str, Any]) -> None:
+    parts = {role: {**part, "searches": 0, "pages": 0} for role, part in usage.get("roles", {}).items()}
+    if usage.get("searches") or usage.get("pages"):
+        empty = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+        parts["search"] = {**empty, "searches": usage["searches"], "pages": usage["pages"]}
+    for role, part in parts.items():
+        db.execute(
+            # An unknown cost (null) makes the sum unknown: null plus anything is null.
+            "INSERT INTO spending VALUES (:role, :model_calls, :input_tokens, :output_tokens, :cost_usd, :searches, :pages)"
+            " ON CONFLICT (role) DO UPDATE SET model_calls = model_calls + excluded.model_calls,"
+            " input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,"
+            " cost_usd = cost_usd + excluded.cost_usd, searches = searches + excluded.searches,"
+            " pages = pages + excluded.pages",
+            {"role": role, **part},
+        )
+
+
+# Reading: any process, at any time.
+
+
+def read_rows(db: sqlite3.Connection, after: int = -1) -> Iterator[Row]:
+    """The accepted rows in the order of their instructions; memory does not grow with their number."""
+    sources = db.execute(
+        "SELECT ordinal, number, uri, title, retrieved_at, sha256, license FROM sources WHERE ordinal > ?"
+        " ORDER BY ordinal, number",
+        (after,),
+    )
+    quotes = db.execute(
+        "SELECT ordinal, source, start, stop, text FROM quotes WHERE ordinal > ? ORDER BY ordinal, source, number",
+        (after,),
+    )
+    next_source, next_quote = sources.fetchone(), quotes.fetchone()
+    for ordinal, payload in db.execute(
+        "SELECT ordinal, payload FROM rows WHERE ordinal > ? ORDER BY ordinal", (after,)
+    ):
+        held: list[RowSource] = []
+        while next_source is not None and next_source[0] == ordinal:
+            _, number, uri, title, retrieved_at, sha256, license_ = next_source
+            cited: list[RowQuote] = []
+            while next_quote is not None and next_quote[:2] == (ordinal, number):
+                cited.append(RowQuote(text=next_quote[4], start=next_quote[2], end=next_quote[3]))
+                next_quote = quotes.fetchone()
+            held.append(
+                RowSource(
+                    id=number,
+                    uri=uri,
+                    title=title,
+                    retrieved_at=retrieved_at,
+                    sha256=sha256,
+                    license=license_,
+                    quotes=cited,
+                )
+            )
+            next_source = sources.fetchone()
+        yield cast(Row, {**json.loads(payload), "sources": held})
+
+
+def read_rejections(db: sqlite3.Connection) -> Iterator[Rejection]:
+    """Everything that was refused, in the order of refusal."""
+    for (payload,) in db.execute("SELECT payload FROM rejections ORDER BY number"):
+        yield json.loads(payload)
+
+
+def read_instructions(db: sqlite3.Connection, *statuses: Status) -> Iterator[Instruction]:
+    """The instructions in one of these states (none named: all), in order."""
+    wanted = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
+    query = f"SELECT ordinal, id, text, wave, status, origin FROM instructions {wanted} ORDER BY ordinal"  # noqa: S608
+    for ordinal, id_, text, wave, status, origin in db.execute(query, statuses):
+        yield Instruction(ordinal=ordinal, id=id_, text=text, wave=wave, status=status, origin=json.loads(origin))
+
+
+def read_funnel(db: sqlite3.Connection) -> Funnel:
+    """The run's counts."""
+    proposed = db.execute("SELECT coalesce(sum(proposed), 0), coalesce(sum(admitted), 0) FROM waves").fetchone()
+    states = dict(db.execute("SELECT status, count(*) FROM instructions GROUP BY status"))
+    reasons = dict(db.execute("SELECT reason, count(*) FROM rejections GROUP BY reason ORDER BY count(*) DESC, reason"))
+    refused = db.execute("SELECT count(*) FROM rejections WHERE stage = 'proposal'").fetchone()[0]
+    quarantined = db.execute("SELECT count(*) FROM rejections WHERE quarantined").fetchone()[0]
+    decided = {state: states.get(state, 0) for state in ("answered", "accepted", "rejected", "surplus", "purged")}
+    return Funnel(
+        proposed=proposed[0],
+        refused=refused,
+        admitted=proposed[1],
+        answered=sum(decided.values()),
+        accepted=decided["accepted"],
+        rejected=decided["rejected"] + decided["purged"],
+        quarantined=quarantined,
+        surplus=decided["surplus"],
+        reasons=reasons,
+    )
+
+
+def read_spending(db: sqlite3.Connection) -> dict[str, Spent]:
+    """What the run has cost so far, by role; `search` holds searches and pages."""
+    return {
+        role: Spent(
+            model_calls=calls,
+            input_tokens=tokens_in,
+            output_tokens=tokens_out,
+            cost_usd=cost,
+            searches=searches,
+            pages=pages,
+        )
+        for role, calls, tokens_in, tokens_out, cost, searches, pages in db.execute(
+            "SELECT role, model_calls, input_tokens, output_tokens, cost_usd, searches, pages FROM spending ORDER BY role"
+        )
+    }
+
+
+def total(spending: Iterable[Spent]) -> Spent:
+    """The sum of accounts; unknown money stays unknown."""
+    whole = no_spending()
+    for part in spending:
+        money, more = whole["cost_usd"], part["cost_usd"]
+        whole = Spent(
+            model_calls=whole["model_calls"] + part["model_calls"],
+            input_tokens=whole["input_tokens"] + part["input_tokens"],
+            output_tokens=whole["output_tokens"] + part["output_tokens"],
+            cost_usd=None if money is None or more is None else money + more,
+            searches=whole["searches"] + part["searches"],
+            pages=whole["pages"] + part["pages"],
+        )
+    return whole
+
+
+def read_waves(db: sqlite3.Connection) -> list[WaveStatistics]:
+    """Every committed wave, in order."""
+    return [
+        WaveStatistics(wave=wave, proposed=proposed, admitted=admitted, last=last)
+        for wave, proposed, admitted, last in db.execute(
+            "SELECT wave, proposed, admitted, last FROM waves ORDER BY wave"
+        )
+    ]
+
+
+def read_facts(db: sqlite3.Connection) -> dict[str, Any]:
+    """The facts that were noted about the run."""
+    return {name: json.loads(value) for name, value in db.execute("SELECT name, value FROM facts")}
+
+
+def read_counts(db: sqlite3.Connection) -> tuple[int, dict[str, int], dict[str, int]]:
+    """(rows, rows by Bloom level, rows by the URI of their first source)."""
+    rows = db.execute("SELECT count(*) FROM rows").fetchone()[0]
+    levels = "SELECT json_extract(origin, '$.bloom'), count(*) FROM instructions WHERE status = 'accepted' GROUP BY 1"
+    sources = "SELECT uri, count(*) FROM sources WHERE number = 1 GROUP BY uri"
+    return rows, dict(db.execute(levels)), dict(db.execute(sources))
+
+
+def has_answer(db: sqlite3.Connection, key: str) -> bool:
+    """Whether a row has an answer with this `answer_key`."""
+    return db.execute("SELECT 1 FROM rows WHERE answer_key = ? LIMIT 1", (key,)).fetchone() is not None
+
+
+def read_text(db: sqlite3.Connection, ordinal: int) -> str:
+    """The text of an instruction. Raises UsageError when the ledger does not have it."""
+    found = db.execute("SELECT text FROM instructions WHERE ordinal = ?", (ordinal,)).fetchone()
+    if found is None:
+        raise UsageError(f"the ledger has no instruction {ordinal}; try: searchinstruct doctor")
+    return str(found[0])

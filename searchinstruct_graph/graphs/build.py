@@ -1,0 +1,583 @@
+"""The batch: waves of instructions, workers that answer them, and the ledger in which alone a thing has happened.
+
+Proposing, answering and deciding overlap; what a wave may know and the order of decisions are fixed, so a run gives the
+same rows with one worker or two hundred, killed or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from typing_extensions import TypedDict
+
+from searchinstruct_graph.agents.build_context import OPTIONS, BuildContext
+from searchinstruct_graph.agents.calls import keeping_calls
+from searchinstruct_graph.agents.sources import open_corpus, web_providers
+from searchinstruct_graph.datasets import ledger as ledgers
+from searchinstruct_graph.datasets.acceptance import Acceptance
+from searchinstruct_graph.datasets.contamination import Benchmark
+from searchinstruct_graph.datasets.database import connect
+from searchinstruct_graph.datasets.failpoints import failpoint
+from searchinstruct_graph.datasets.ledger import Decision, Instruction, Ledger, Outcome, WaveStatistics
+from searchinstruct_graph.datasets.pool import Pool
+from searchinstruct_graph.datasets.rows import Funnel, Spent
+from searchinstruct_graph.datasets.run import RunFile, held, open_run, set_aside
+from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
+from searchinstruct_graph.datasets.tasks import Task, read_task
+from searchinstruct_graph.errors import SearchInstructError, UsageError
+from searchinstruct_graph.graphs.answering import (
+    Unanswered,
+    answer,
+    grounded,
+    nothing_answered,
+    prompt_versions,
+    role_models,
+)
+from searchinstruct_graph.graphs.proposing import Candidate, History, Proposer, SeedProposer, TaskProposer
+from searchinstruct_graph.graphs.research import build_graph, checked_question
+from searchinstruct_graph.graphs.screening import Screen, rules_for
+from searchinstruct_graph.models.chat import OFFLINE, chat_model
+from searchinstruct_graph.models.embeddings import embeddings
+from searchinstruct_graph.models.prices import require_price
+from searchinstruct_graph.models.usage import Usage
+from searchinstruct_graph.text.answers import Form
+from searchinstruct_graph.text.digest import sha256
+from searchinstruct_graph.tools.corpus import Corpus
+
+BARREN_WAVES = 3
+"""Waves in a row that bring hardly anything new before the sources count as exhausted."""
+
+HARDLY_NEW = 0.1
+
+ATTEMPTS = 3
+"""Times that an instruction is tried while the provider fails."""
+
+FAILURES_IN_A_ROW = 20
+"""Provider failures without a success between them after which the run stops: the provider is down."""
+
+Ended = Literal["target", "exhausted", "max_waves", "max_cost", "stopped", "answers"]
+
+
+class BuildResult(TypedDict):
+    """How a run stands when the command ends."""
+
+    run: str
+    ended: Ended
+    target: int
+    accepted: int
+    funnel: Funnel
+    spent: Spent
+    seconds: float
+
+
+class Happened(NamedTuple):
+    """Something to tell: a wave or a decision, and how far the run is."""
+
+    kind: Literal["start", "keywords", "wave", "rows", "note"]
+    text: str
+    accepted: int
+    target: int
+    reasons: dict[str, int]
+    spent: Spent
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What instructions are made from: seed files or questions, or a task (a sentence or a YAML file); and files of failed
+    questions of an evaluation to focus on.
+    """
+
+    seeds: tuple[str, ...] = ()
+    task: str = ""
+    focus: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+def configuration(
+    sources: Sources, seeds: Sequence[Seed], focus: Sequence[Seed], context: BuildContext
+) -> dict[str, Any]:
+    """Everything that determines the rows of a run."""
+    settings = {name: value for name, value in asdict(context).items() if name not in OPTIONS}
+    models = role_models(context)
+    for name in ("model", *(key for key in settings if key.endswith("_model"))):
+        settings.pop(name)
+    return {
+        "method": "ds2-instruct" if sources.task else "searchinstruct",
+        "seeds": sha256(ledgers.encoded(seeds)) if seeds else "",
+        "focus": sha256(ledgers.encoded(focus)) if focus else "",
+        "task": dict(read_task(sources.task)) if sources.task else {},
+        "models": models,
+        "prompts": prompt_versions(),
+        "settings": settings,
+    }
+
+
+class MoneySpent(Exception):
+    """The next call might cost more than what is left of the run's money."""
+
+
+class Purse:
+    """The run's money. A call may begin only while it and all calls in flight would fit, each taken for the dearest yet."""
+
+    def __init__(self, cap: float | None, spent: float) -> None:
+        self._cap, self._spent = cap, spent
+        self._in_flight = 0
+        self._dearest = 0.0
+        self.empty = False
+
+    def begin(self) -> None:
+        """Set the price of a call aside. Raises MoneySpent."""
+        wanted = self._spent + (self._in_flight + 1) * self._dearest
+        if self._cap is not None and (wanted > self._cap or self._spent >= self._cap):
+            self.empty = True
+            raise MoneySpent
+        self._in_flight += 1
+
+    def end(self, usage: Usage) -> None:
+        """Pay for a call that has begun."""
+        cost = usage["cost_usd"] or 0.0
+        self._in_flight -= 1
+        self._spent += cost
+        self._dearest = max(self._dearest, cost / max(usage["model_calls"], 1))
+
+
+class RunCalls:
+    """The ledger as the store of the calls of one piece of work, and the purse that pays for them."""
+
+    def __init__(self, ledger: Ledger, scope: str, purse: Purse) -> None:
+        self._ledger, self._scope, self._purse = ledger, scope, purse
+
+    def saved(self, key: str) -> tuple[Any, Usage] | None:
+        """The reply of an earlier process; without one a call begins. Raises MoneySpent."""
+        kept = self._ledger.saved_call(f"{self._scope}:{key}")
+        if kept is None:
+            self._purse.begin()
+            failpoint("call.before")
+        return kept
+
+    async def save(self, key: str, reply: Any, usage: Usage) -> None:
+        """Keep a reply; returns when it is on the disk."""
+        self._purse.end(usage)
+        await self._ledger.save_call(f"{self._scope}:{key}", self._scope, reply, dict(usage))
+
+    async def lost(self, usage: Usage) -> None:
+        """Account for a call without a reply."""
+        self._purse.end(usage)
+        await self._ledger.spend(dict(usage))
+
+
+class _Build:
+    """A run at work."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        db: sqlite3.Connection,
+        run: RunFile,
+        proposer: Proposer,
+        pool: Pool,
+        benchmark: Benchmark | None,
+        context: BuildContext,
+        task: Task | None,
+        corpus: Corpus | None,
+        tell: Callable[[Happened], None],
+        answers: int | None,
+    ) -> None:
+        self.ledger, self.db, self.run, self.proposer, self.pool = ledger, db, run, proposer, pool
+        self.context, self.task, self.tell = context, task, tell
+        self.most_answers = answers
+        facts = ledgers.read_facts(db)
+        rules = rules_for(context, run["fingerprint"], task is not None, corpus, facts.get("documents", {}))
+        self.screen = Screen(context, proposer, run["fingerprint"], pool, benchmark)
+        versions = {"searchinstruct-graph": run["version"], **prompt_versions()}
+        blocked = facts.get("purged", [])
+        told = partial(ledgers.has_answer, db)
+        self.acceptance = Acceptance(rules, role_models(context), versions, told, blocked)
+        self.graph = build_graph()
+        self.stop = asyncio.Event()
+        self.waves: list[WaveStatistics] = []
+        self.tallies: dict[int, tuple[Counter[str], Counter[str], Counter[str]]] = {}
+        """Of each wave: instructions, decided ones, accepted ones, by Bloom level."""
+        self.kinds: Counter[str] = Counter()
+        self.queue: deque[Instruction] = deque()
+        self.open: deque[Instruction] = deque()
+        """Instructions that nothing was decided about, in order."""
+        self.answered: dict[int, Outcome] = {}
+        self.good = 0
+        """Answers among `answered` that have no fault."""
+        self.reasons: Counter[str] = Counter()
+        self.attempts: Counter[int] = Counter()
+        self.failing = 0
+        self.spent = ledgers.total(ledgers.read_spending(db).values())
+        self.purse = Purse(context.max_cost, self.spent["cost_usd"] or 0.0)
+        self.decided = self.decided_here = 0
+        self.barren = 0
+
+    # Taking up what an earlier process has done.
+
+    def restore(self) -> None:
+        """Read the ledger: everything that later steps depend on."""
+        self.waves = ledgers.read_waves(self.db)
+        self.acceptance.resume(*ledgers.read_counts(self.db))
+        self.pool.load(segment for (segment,) in self.db.execute("SELECT segment FROM pool ORDER BY wave"))
+        self.proposer.restore([k for (k,) in self.db.execute("SELECT keyword FROM keywords ORDER BY position")])
+        for instruction in ledgers.read_instructions(self.db):
+            self._take(instruction)
+        for ordinal, outcome in self.db.execute("SELECT ordinal, outcome FROM answers ORDER BY ordinal"):
+            self._answered(ordinal, json.loads(outcome))
+        self.queue = deque(each for each in self.queue if each["ordinal"] not in self.answered)
+        self.reasons.update(ledgers.read_funnel(self.db)["reasons"])
+        for wave in self.waves[1:]:
+            self._count_barren(wave)
+
+    def _take(self, instruction: Instruction) -> None:
+        wave, origin, status = instruction["wave"], instruction["origin"], instruction["status"]
+        every, decided, accepted = self.tallies.setdefault(wave, (Counter(), Counter(), Counter()))
+        every[origin["bloom"]] += 1
+        self.kinds[origin["kind"]] += 1
+        if status in ("admitted", "answered"):
+            self.open.append(instruction)
+            self.queue.append(instruction)
+        elif status != "shown":
+            self.decided += 1
+            decided[origin["bloom"]] += 1
+            accepted[origin["bloom"]] += status == "accepted"
+        self.proposer.learn([instruction])
+
+    def _answered(self, ordinal: int, outcome: Outcome) -> None:
+        self.answered[ordinal] = outcome
+        self.good += outcome["fault"] is None
+
+    # The loop.
+
+    async def go(self) -> Ended:
+        """Work until there are enough rows, or no more can be had."""
+        if not self.waves:
+            await self._commit_seeds()
+        running: dict[asyncio.Task[Any], Instruction | None] = {}
+        proposing: asyncio.Task[Any] | None = None
+        fatal: BaseException | None = None
+        while True:
+            await self._decide()
+            ended = self._ended(proposing is not None, bool(running))
+            if fatal is None and ended is None and not self.stop.is_set():
+                if proposing is None and len(self.queue) < self.context.concurrency and self._may_propose():
+                    proposing = asyncio.create_task(self._wave(len(self.waves)))
+                while self.queue and len(running) < self.context.concurrency and self._wanted(len(running)):
+                    instruction = self.queue.popleft()
+                    running[asyncio.create_task(self._answer(instruction))] = instruction
+            waiting: set[asyncio.Task[Any]] = {*running, *([proposing] if proposing else [])}
+            if not waiting:
+                if fatal:
+                    raise fatal
+                if ended or self.stop.is_set():
+                    return ended or "stopped"
+                return "exhausted"
+            if ended in ("target", "max_cost", "answers") and proposing is not None and not running:
+                # What is still being proposed is not needed; its replies are kept, should the target be raised.
+                proposing.cancel()
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                asked = running.pop(task, None)
+                try:
+                    task.result()
+                    self.failing = 0
+                except asyncio.CancelledError:
+                    if task is not proposing:
+                        raise
+                except MoneySpent:
+                    # The instruction waits for a larger purse; what was asked for it so far is kept.
+                    pass
+                except Unanswered as error:
+                    assert asked is not None
+                    fatal = fatal or await self._unanswered(asked, str(error))
+                except SearchInstructError as error:
+                    fatal = fatal or error
+                if task is proposing:
+                    proposing = None
+
+    def _ended(self, proposing: bool, working: bool) -> Ended | None:
+        if self.acceptance.full:
+            return "target"
+        if self.most_answers is not None and self.decided_here >= self.most_answers:
+            return "answers"
+        if self.purse.empty:
+            return "max_cost"
+        if self.queue or self.open or proposing or working:
+            return None
+        if self.context.max_waves is not None and len(self.waves) > self.context.max_waves:
+            return "max_waves"
+        return "exhausted" if self._exhausted() else None
+
+    def _exhausted(self) -> bool:
+        return self.barren >= BARREN_WAVES or (not self.context.expand and bool(self.waves))
+
+    def _may_propose(self) -> bool:
+        if self._exhausted() or (self.context.max_waves is not None and len(self.waves) > self.context.max_waves):
+            return False
+        # What becomes of the wave before the last must be known, so that a wave does not depend on the clock.
+        return len(self.waves) < 2 or not self.open or self.open[0]["ordinal"] > self.waves[-2]["last"]
+
+    def _wanted(self, running: int) -> bool:
+        """Whether one more answer is likely to be needed."""
+        decided = self.decided
+        share = max((self.acceptance.accepted + 1) / (decided + 1), 0.1) if decided > 10 else 1.0
+        if self.most_answers is not None and self.decided_here + len(self.answered) + running >= self.most_answers:
+            return False
+        return self.acceptance.accepted + self.good + running * share < self.context.target
+
+    async def _unanswered(self, instruction: Instruction, why: str) -> SearchInstructError | None:
+        self.failing += 1
+        self.attempts[instruction["ordinal"]] += 1
+        self.tell(self._happened("note", f"not answered: {why}"))
+        if self.failing >= FAILURES_IN_A_ROW:
+            return SearchInstructError(f"{self.failing} answers in a row failed, the last: {why}")
+        if self.attempts[instruction["ordinal"]] < ATTEMPTS:
+            self.queue.append(instruction)
+            return None
+        outcome = nothing_answered(why)
+        await self.ledger.commit_answer(instruction["ordinal"], outcome)
+        self._answered(instruction["ordinal"], outcome)
+        return None
+
+    # Steps.
+
+    async def _commit_seeds(self) -> None:
+        """The given instructions are wave 0."""
+        await self._admit(0, self.proposer.seeds(), [], [], seeds=True)
+
+    async def _wave(self, number: int) -> None:
+        history = self._history()
+        with keeping_calls(RunCalls(self.ledger, f"wave:{number}", self.purse)):
+            proposed = await self.proposer.propose(number, history)
+        if proposed.failures and not proposed.candidates:
+            raise SearchInstructError(f"no instruction could be proposed: {proposed.failures[-1]}")
+        for failure in dict.fromkeys(proposed.failures):
+            self.tell(self._happened("note", f"a proposal failed: {failure}"))
+        if proposed.keywords:
+            self.tell(self._happened("keywords", f"{len(proposed.keywords)} keywords"))
+        await self._admit(number, proposed.candidates, proposed.keywords, proposed.failures)
+
+    def _history(self) -> History:
+        history = History(kinds=Counter(self.kinds))
+        for wave, (every, decided, accepted) in self.tallies.items():
+            if wave >= len(self.waves) - 1:
+                history.pending += every
+            else:
+                history.decided += decided
+                history.accepted += accepted
+        return history
+
+    async def _admit(
+        self,
+        wave: int,
+        candidates: Sequence[Candidate],
+        keywords: Sequence[tuple[str, str]],
+        failures: Sequence[str],
+        *,
+        seeds: bool = False,
+    ) -> None:
+        """Hold candidates against the rules and the pool, and commit the wave."""
+        admitted, refused = await asyncio.to_thread(partial(self.screen.admit, wave, candidates, given=seeds))
+        last = admitted[-1]["ordinal"] if admitted else self.waves[-1]["last"] if self.waves else -1
+        await self.ledger.commit_wave(
+            wave,
+            [(i["ordinal"], i["id"], i["text"], i["status"], i["origin"]) for i in admitted],
+            refused,
+            self.pool.segment(),
+            proposed=len(candidates),
+            last=last,
+            note="; ".join(dict.fromkeys(failures))[:2_000],
+            keywords=keywords,
+        )
+        self.waves.append(WaveStatistics(wave=wave, proposed=len(candidates), admitted=len(admitted), last=last))
+        for instruction in admitted:
+            self._take(instruction)
+        self.reasons.update(each["reason"] for each in refused)
+        if wave:
+            self._count_barren(self.waves[-1])
+        self.tell(self._happened("wave", f"wave {wave}: {len(admitted)} of {len(candidates)} instructions are new"))
+
+    def _count_barren(self, wave: WaveStatistics) -> None:
+        self.barren = self.barren + 1 if wave["admitted"] < max(1.0, HARDLY_NEW * wave["proposed"]) else 0
+
+    async def _answer(self, instruction: Instruction) -> None:
+        ordinal = instruction["ordinal"]
+        form: Form = self.task["answer_form"] if self.task else "open"
+        options = self.task["options"] if self.task else []
+        with keeping_calls(RunCalls(self.ledger, f"answer:{ordinal}", self.purse)):
+            context = replace(self.context, max_cost=None)
+            outcome, usage = await answer(instruction["text"], form, options, context, self.graph)
+        if usage["searches"] or usage["pages"]:
+            await self.ledger.spend({"searches": usage["searches"], "pages": usage["pages"]})
+        await self.ledger.commit_answer(ordinal, outcome)
+        self._answered(ordinal, outcome)
+
+    async def _decide(self) -> None:
+        """Decide about answered instructions in the order of ordinals, as far as there is no gap."""
+        decisions: list[Decision] = []
+        told: list[str] = []
+        while self.open and self.open[0]["ordinal"] in self.answered:
+            instruction = self.open.popleft()
+            outcome = self.answered.pop(instruction["ordinal"])
+            self.good -= outcome["fault"] is None
+            decision = self.acceptance.decide(instruction, outcome)
+            level = instruction["origin"]["bloom"]
+            _, decided, accepted = self.tallies[instruction["wave"]]
+            decided[level] += 1
+            accepted[level] += decision["row"] is not None
+            if decision["rejection"]:
+                self.reasons[decision["rejection"]["reason"]] += 1
+            decisions.append(decision)
+            told.append(instruction["text"])
+            self.decided += 1
+            self.decided_here += 1
+        if not decisions:
+            return
+        await self.ledger.decide(decisions)
+        self.acceptance.committed()
+        self.spent = ledgers.total(ledgers.read_spending(self.db).values())
+        self.tell(self._happened("rows", told[-1]))
+
+    def _happened(self, kind: Literal["start", "keywords", "wave", "rows", "note"], text: str) -> Happened:
+        return Happened(kind, text, self.acceptance.accepted, self.context.target, dict(self.reasons), self.spent)
+
+
+def checked(sources: Sources, context: BuildContext) -> tuple[list[Seed], list[Seed], Task | None]:
+    """Read the inputs and hold the settings against each other, before anything is written.
+
+    Raises:
+        UsageError: seeds and task together or neither, an unreadable file, a model that cannot be used.
+    """
+    if bool(sources.seeds or sources.questions) == bool(sources.task):
+        raise UsageError("give either seed questions (--seeds FILE) or a task (--task TEXT), not both and not neither")
+    if sources.focus and sources.task:
+        raise UsageError("--focus adds failed questions to seeds; give --seeds as well")
+    task = read_task(sources.task) if sources.task else None
+    seeds = read_seeds(sources.seeds).seeds if sources.seeds else []
+    seeds += [seed_of(text) for text in dict.fromkeys(sources.questions)]
+    focus = (
+        [Seed(**{**seed, "weight": 3.0 * seed["weight"]}) for seed in read_seeds(sources.focus).seeds]
+        if sources.focus
+        else []
+    )
+    for seed in [*seeds, *focus]:
+        checked_question(seed["text"])
+    check_models(context)
+    return seeds, focus, task
+
+
+def check_models(context: BuildContext) -> None:
+    """Hold the models and search providers of the settings against what is installed, priced and set up.
+
+    Raises:
+        UsageError: one cannot be used.
+    """
+    web_providers(context)
+    for name in set(role_models(context).values()):
+        chat_model(name)
+        if context.max_cost is not None:
+            require_price(name)
+        if name == OFFLINE and not grounded(context):
+            raise UsageError(
+                "the offline model is extractive: it answers from sources alone; name some (--corpus URI, such as "
+                "pydoc:), or a language model (--model NAME)"
+            )
+
+
+async def build(
+    sources: Sources,
+    folder: str | Path,
+    context: BuildContext,
+    *,
+    new_run: bool = False,
+    tell: Callable[[Happened], None] = lambda happened: None,
+    stop: Callable[[Callable[[], None]], None] = lambda drain: None,
+    answers: int | None = None,
+) -> BuildResult:
+    """Build a dataset in the run folder `folder`, or go on with the one that is there.
+
+    `tell` hears of every step; `stop` is given a function that ends the run gently: what is in flight is finished and
+    committed. `answers` ends the run after so many decisions.
+
+    Raises:
+        UsageError: the inputs are wrong, the folder holds another run, another process works on it.
+        ProviderError: a provider refuses every further call. SearchInstructError: it fails for too long, the disk is full.
+        What was committed is safe, and the same command goes on.
+    """
+    began = time.monotonic()
+    place = _place(folder)
+    seeds, focus, task = await asyncio.to_thread(checked, sources, context)
+    with held(place), ExitStack() as open_parts:
+        if new_run:
+            set_aside(place)
+        settings = configuration(sources, seeds, focus, context)
+        options = {name: getattr(context, name) for name in OPTIONS}
+        run = open_run(place, settings, options, version("searchinstruct-graph"))
+        corpus = await open_corpus(context) if grounded(context) else None
+        embedder = await asyncio.to_thread(embeddings, context.embeddings)
+        benchmark = None
+        if context.decontaminate:
+            benchmark = await asyncio.to_thread(Benchmark.load, context.decontaminate, embedder)
+        ledger = open_parts.enter_context(closing(Ledger(place)))
+        db = open_parts.enter_context(closing(connect(ledger.path, readonly=True)))
+        salt = run["fingerprint"]
+        blocked = ledgers.read_facts(db).get("purged", [])
+        proposer: Proposer = (
+            TaskProposer(task, context, corpus, salt, blocked)
+            if task
+            else SeedProposer(seeds, focus, context, corpus, salt, blocked)
+        )
+        pool = Pool(embedder, lambda ordinal: ledgers.read_text(db, ordinal))
+        if db.execute("SELECT count(*) FROM rows").fetchone()[0] < context.target:
+            await ledger.reopen_surplus()
+        await _note_inputs(ledger, corpus, benchmark)
+        work = _Build(ledger, db, run, proposer, pool, benchmark, context, task, corpus, tell, answers)
+        await asyncio.to_thread(work.restore)
+        stop(work.stop.set)
+        tell(work._happened("start", f"run {place}"))
+        try:
+            ended = await work.go()
+        finally:
+            await ledger.note("seconds", _seconds(db) + time.monotonic() - began)
+        await ledger.note("ended", ended)
+        return BuildResult(
+            run=str(place),
+            ended=ended,
+            target=context.target,
+            accepted=work.acceptance.accepted,
+            funnel=ledgers.read_funnel(db),
+            spent=ledgers.total(ledgers.read_spending(db).values()),
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+
+def _place(folder: str | Path) -> Path:
+    return Path(folder).expanduser()
+
+
+LISTED = 10_000
+"""Documents up to which the report can say which of them gave no row."""
+
+
+async def _note_inputs(ledger: Ledger, corpus: Corpus | None, benchmark: Benchmark | None) -> None:
+    """Keep what the card and the report tell of the run's inputs."""
+    if benchmark is not None:
+        await ledger.note("held_out", {"files": sorted(benchmark.files.items()), "items": len(benchmark)})
+    if corpus is not None and sum(report.documents for report in corpus.report) <= LISTED:
+        await ledger.note("documents", dict(await asyncio.to_thread(corpus.documents)))
+
+
+def _seconds(db: sqlite3.Connection) -> float:
+    return float(ledgers.read_facts(db).get("seconds", 0.0))
