@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.agents.context import ResearchContext
 
-PLACE = "<!-- settings -->"
+PLACE, PLACE_OF_BUILD = "<!-- settings -->", "<!-- settings of build -->"
 
 
-def settings_table() -> str:
-    """Every field of ResearchContext: flag, kind, default, range, meaning."""
-    from searchinstruct_graph import research_graph
+def settings_table(context: type[ResearchContext] = ResearchContext) -> str:
+    """Every field of a context: flag, kind, default, range, meaning; of BuildContext those that it adds."""
+    from searchinstruct_graph import instruct_graph, research_graph
 
-    schema_of_all = research_graph.get_context_jsonschema()
-    assert schema_of_all
-    form = schema_of_all["properties"]
+    graph: Any = instruct_graph if context is BuildContext else research_graph
+    form = graph.get_context_jsonschema()["properties"]
+    inherited = {setting.name for setting in fields(ResearchContext)} if context is BuildContext else set()
     lines = ["| field and flag | kind | default | meaning |", "|---|---|---|---|"]
-    for setting in fields(ResearchContext):
+    for setting in fields(context):
+        if setting.name in inherited:
+            continue
         schema = form[setting.name]
         default = schema.get("default")
         shown = (
@@ -45,4 +48,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this for every page."""
-    return markdown.replace(PLACE, settings_table()) if PLACE in markdown else markdown
+    for place, context in ((PLACE, ResearchContext), (PLACE_OF_BUILD, BuildContext)):
+        if place in markdown:
+            markdown = markdown.replace(place, settings_table(context))
+    return markdown

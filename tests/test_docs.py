@@ -19,7 +19,9 @@ import pytest
 
 from docs.draw import mermaid
 from docs.hooks import settings_table
+from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.datasets.tasks import read_task
 from searchinstruct_graph.graphs import studio
 from searchinstruct_graph.models.offline.skills import SKILLS
 from tests.integrations.test_tracing import Collector
@@ -101,6 +103,9 @@ class Desk:
             self._finish([sys.executable, "-c", code])
         elif language == "json":
             json.loads(code)
+        elif language == "yaml":
+            (self.folder / "task.yaml").write_text(code)
+            assert read_task(str(self.folder / "task.yaml"))["description"]
         elif language in ("", "bash"):
             for line in code.replace("\\\n", " ").splitlines():
                 if line.strip():
@@ -193,6 +198,8 @@ def test_the_table_of_settings_is_the_codes_own() -> None:
     for setting in ResearchContext.__dataclass_fields__.values():
         assert f"`{setting.name}`" in table
         assert str(setting.metadata["description"]) in table
+    assert "`--decontaminate`" in settings_table(BuildContext)
+    assert "`--corpus`" not in settings_table(BuildContext)
     assert "`general` or `news` or `finance`" in table
     assert "whole number, 1 to 20" in table
 

@@ -58,6 +58,7 @@ def test_every_extra_that_is_promised_exists() -> None:
         "train",
         "ray",
         "mcp",
+        "datasets",
         "otel",
         "postgres",
     }

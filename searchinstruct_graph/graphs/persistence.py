@@ -163,7 +163,7 @@ async def _postgres(url: str) -> AsyncIterator[Persistence]:
 
 async def _set_up(saver: Any, store: Any, lock: Callable[[str], AbstractAsyncContextManager[None]]) -> None:
     """Make the tables; two processes that start together would trip over each other's migrations."""
-    for _ in range(200):
+    for _ in range(1_200):
         try:
             async with lock("searchinstruct: setup"):
                 await saver.setup()

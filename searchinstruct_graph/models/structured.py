@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
-from langchain_core.runnables import Runnable, RunnableParallel, RunnableSequence
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableParallel, RunnableSequence
+from langchain_core.runnables.config import ensure_config
 from pydantic import BaseModel
 
 from searchinstruct_graph.models.chat import OFFLINE, chat_model
@@ -101,7 +103,7 @@ async def _ask(
     plain = "schema" in _lacks.get(name, set())
     shown = [*messages, HumanMessage(_plain_prompt(schema))] if plain else list(messages)
     try:
-        said = await _runnable(model, name, schema, plain).ainvoke(shown, {"tags": [NO_STREAM]}, **settings)
+        said = await _said(model, _runnable(model, name, schema, plain), shown, settings)
     except Exception as error:
         kind = type(error).__name__
         if kind in ("LengthFinishReasonError", "ContentFilterFinishReasonError"):
@@ -115,6 +117,32 @@ async def _ask(
     if not isinstance(message, AIMessage):
         raise NoReply("the server sent no completion")
     return message
+
+
+async def _said(
+    model: BaseChatModel, runnable: Runnable[Any, Any], shown: list[BaseMessage], settings: dict[str, Any]
+) -> Any:
+    """What the runnable says. LangChain's callbacks cost as much as the HTTP request, so they are left out while nobody
+    listens: no tracer, no handler of the caller's or of the graph around this call.
+    """
+    bound, inner = settings, runnable
+    while isinstance(inner, RunnableBinding):
+        bound, inner = {**inner.kwargs, **bound}, inner.bound
+    if inner is not model or _heard(model):
+        return await runnable.ainvoke(shown, {"tags": [NO_STREAM]}, **settings)
+    told = {key: value for key, value in bound.items() if key not in _FOR_TRACERS}
+    result = await model._agenerate_with_cache(shown, **told)
+    return result.generations[0].message if result.generations else None
+
+
+_FOR_TRACERS = ("ls_structured_output_format", "structured_output_format")
+"""Arguments that LangChain takes out before it asks the model."""
+
+
+def _heard(model: BaseChatModel) -> bool:
+    """Whether a callback handler would hear of a call made here and now."""
+    around = ensure_config().get("callbacks")
+    return bool(AsyncCallbackManager.configure(around, model.callbacks, model.verbose).handlers)
 
 
 def _no_completion(error: Exception) -> bool:

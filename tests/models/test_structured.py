@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler, get_usage_metadata_callback
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, ConfigDict
 
+from benchmarks.peers.loopback_server import serving
 from searchinstruct_graph.errors import ProviderError, UsageError
 from searchinstruct_graph.models import retry
+from searchinstruct_graph.models.chat import chat_model
 from searchinstruct_graph.models.limits import Allowance
-from searchinstruct_graph.models.structured import Failure, Reply, structured
+from searchinstruct_graph.models.structured import NO_STREAM, Failure, Reply, structured
 from tests.support import scripted_llm as play
 from tests.support.scripted_llm import Script, ScriptedLLM
 
@@ -280,3 +288,93 @@ async def test_the_runnable_is_built_once(scripted_llm: Start, monkeypatch: pyte
             Fact, [("user", "?")], model="openai:once", role="critic", allowance=AMPLE, seed=seed, temperature=0.7
         )
     assert len(built) == 1
+
+
+class Listener(AsyncCallbackHandler):
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Any]] = []
+
+    async def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, **told: Any) -> None:
+        self.heard.append((serialized["name"], told["tags"]))
+
+    async def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        self.heard.append(("end", response.generations[0][0].text))
+
+
+async def heard_by(listener: Listener, **options: Any) -> Reply[Fact] | Failure:
+    """The call inside a runnable whose caller listens."""
+
+    async def step(_: None) -> Reply[Fact] | Failure:
+        return await ask(**options)
+
+    return await RunnableLambda(step).ainvoke(None, {"callbacks": [listener]})
+
+
+async def test_who_listens_around_a_call_hears_it(scripted_llm: Start) -> None:
+    scripted_llm({"Fact": GOOD})
+    listener = Listener()
+    assert isinstance(await heard_by(listener), Reply)
+    assert listener.heard == [("ChatOpenAI", [NO_STREAM]), ("end", json.dumps(GOOD))]
+    with get_usage_metadata_callback() as counted:
+        await ask()
+    assert [used["total_tokens"] for used in counted.usage_metadata.values()] == [15]
+
+
+async def test_a_call_is_the_same_whether_anybody_listens_or_not(scripted_llm: Start) -> None:
+    llm = scripted_llm({"Fact": GOOD})
+    alone = await ask(temperature=0.3, seed=4)
+    heard = await heard_by(Listener(), temperature=0.3, seed=4)
+    assert llm.requests[0].body == llm.requests[1].body
+    assert alone.usage["input_tokens"] == heard.usage["input_tokens"] == 10
+
+
+@pytest.mark.parametrize("content", [play.refusal("No."), play.content_filter(), play.whole_but_cut_off(GOOD)])
+async def test_a_failure_is_the_same_whether_anybody_listens_or_not(scripted_llm: Start, content: play.Fault) -> None:
+    scripted_llm({"Fact": content})
+    alone = await ask()
+    heard = await heard_by(Listener())
+    assert isinstance(alone, Failure)
+    assert isinstance(heard, Failure)
+    assert (alone.kind, alone.detail) == (heard.kind, heard.detail)
+    assert alone.usage["input_tokens"] == heard.usage["input_tokens"]
+
+
+async def test_what_the_sdk_takes_beside_the_body_still_reaches_the_server(scripted_llm: Start) -> None:
+    llm = scripted_llm(lambda request: play.raw("yes"))
+    said = await chat_model("openai:scripted").ainvoke("?", extra_body={"top_k": 3})
+    assert said.text == "yes"
+    assert llm.requests[0].body["top_k"] == 3
+    assert "extra_body" not in llm.requests[0].body
+
+
+class Told(BaseModel):
+    """What the loopback server replies."""
+
+    text: str
+
+
+async def test_a_call_costs_no_more_with_many_in_flight_and_connections_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(0.2, 1) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+
+        async def cost(calls: int) -> float:
+            """CPU seconds a call, with all at once."""
+            asked = [
+                structured(Told, [("user", "?")], model="openai:many", role="writer", allowance=AMPLE)
+                for _ in range(calls)
+            ]
+            began = time.thread_time()
+            assert all(isinstance(reply, Reply) for reply in await asyncio.gather(*asked))
+            return (time.thread_time() - began) / calls
+
+        await cost(200)
+        few, many = min([await cost(20) for _ in range(5)]), await cost(200)
+        seen = server.seen()
+    assert seen.most_in_flight == 200
+    assert seen.connections == 200
+    assert many < 3 * few
