@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -70,11 +71,17 @@ def keeping_calls(store: CallStore) -> Iterator[None]:
         _store.reset(token)
 
 
+@cache
+def _described(schema: type[BaseModel]) -> str:
+    # Made once: it costs as much as a call's own overhead.
+    return json.dumps(schema.model_json_schema(), sort_keys=True)
+
+
 def call_key(
     prompt: Prompt, inputs: Inputs, schema: type[BaseModel], model: str, temperature: float, seed: int | None
 ) -> str:
     """What two calls with the same reply share: everything that the model is told, and the model."""
-    told = [prompt.name, prompt.version, prompt.text, inputs.unmarked(), schema.model_json_schema()]
+    told = [prompt.name, prompt.version, prompt.text, inputs.unmarked(), _described(schema)]
     return sha256(json.dumps([*told, model, temperature, seed], ensure_ascii=False))
 
 

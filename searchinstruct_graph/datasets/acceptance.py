@@ -111,9 +111,9 @@ class Acceptance:
             return self._rejected(instruction, outcome, finding.reason, finding.detail, finding.quarantine)
         if bad := next((source["uri"] for source in outcome["sources"] if source["uri"] in self._blocked), ""):
             return self._rejected(instruction, outcome, "purged_source", f"rests on {bad}", False)
-        key = answer_key(outcome["answer"])
+        key = answer_key(outcome["answer"], outcome["statements"])
         if len(outcome["answer"]) > SHORT_ANSWER and (key in self._fresh or self._told(key)):
-            return self._rejected(instruction, outcome, "same_answer", "another row gives the very same answer", False)
+            return self._rejected(instruction, outcome, "same_answer", "another row gives the same answer", False)
         level = instruction["origin"]["bloom"]
         unit = source_unit(outcome["sources"][0]["uri"]) if outcome["sources"] else ""
         crowded = (self._rules.levels and self._levels[level] >= self.level_cap()) or (

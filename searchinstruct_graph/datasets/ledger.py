@@ -241,9 +241,11 @@ class Ledger:
         )
 
 
-def answer_key(answer: str) -> str:
-    """What equal answers share: a hash of their words."""
-    return sha256(" ".join(words(answer)))[:16]
+def answer_key(answer: str, statements: Sequence[RowStatement] = ()) -> str:
+    """What answers share that say the same: a hash of the words of the first statement, which is the direct answer; of the
+    whole answer when it has no statements.
+    """
+    return sha256(" ".join(words(statements[0]["text"] if statements else answer)))[:16]
 
 
 def checked_provenance(row: Row) -> None:
@@ -278,7 +280,7 @@ def _insert_row(db: sqlite3.Connection, ordinal: int, row: Row, now: str) -> Non
     payload = {key: value for key, value in row.items() if key != "sources"}
     db.execute(
         "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (ordinal, row["id"], encoded(payload), row["grounding"], len(quotes), answer_key(row["answer"]), now),
+        (ordinal, row["id"], encoded(payload), row["grounding"], len(quotes), answer_key(row["answer"], row["statements"]), now),
     )
     db.executemany(
         "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -204,6 +204,8 @@ class _Build:
         blocked = facts.get("purged", [])
         told = partial(ledgers.has_answer, db)
         self.acceptance = Acceptance(rules, role_models(context), versions, told, blocked)
+        # The run's money is in the purse; a row's own settings know no limit of it.
+        self.row_context = replace(context, max_cost=None)
         self.graph = build_graph()
         self.stop = asyncio.Event()
         self.waves: list[WaveStatistics] = []
@@ -417,8 +419,7 @@ class _Build:
         form: Form = self.task["answer_form"] if self.task else "open"
         options = self.task["options"] if self.task else []
         with keeping_calls(RunCalls(self.ledger, f"answer:{ordinal}", self.purse)):
-            context = replace(self.context, max_cost=None)
-            outcome, usage = await answer(instruction["text"], form, options, context, self.graph)
+            outcome, usage = await answer(instruction["text"], form, options, self.row_context, self.graph)
         if usage["searches"] or usage["pages"]:
             await self.ledger.spend({"searches": usage["searches"], "pages": usage["pages"]})
         await self.ledger.commit_answer(ordinal, outcome)

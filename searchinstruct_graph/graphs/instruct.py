@@ -217,7 +217,7 @@ def collect(state: InstructState, runtime: Runtime[BuildContext]) -> dict[str, A
     """Decide about the wave's answers in the order of instructions."""
     context = _settings(runtime)
     _, task = _inputs(state)
-    told = {answer_key(row["answer"]) for row in state["rows"]}
+    told = {answer_key(row["answer"], row["statements"]) for row in state["rows"]}
     versions = {"searchinstruct-graph": _version(), **prompt_versions()}
     rules = rules_for(context, _salt(state), task is not None, None, {})
     acceptance = Acceptance(rules, role_models(context), versions, told.__contains__)

@@ -75,6 +75,9 @@ class _WordLlama:
         with safe_open(os.path.join(home, "weights", "l2_supercat_256.safetensors"), framework="np") as weights:
             self._table = np.ascontiguousarray(weights.get_tensor("embedding.weight"), dtype=np.float32)
         self._tokenizer = Tokenizer.from_file(os.path.join(home, "tokenizers", "l2_supercat_tokenizer_config.json"))
+        # It would remember whole sentences, up to 70 MB in every thread, and be slower for it.
+        if forget := getattr(self._tokenizer.model, "_resize_cache", None):
+            forget(0)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 

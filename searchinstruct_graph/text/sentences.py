@@ -28,9 +28,17 @@ def trimmed(text: str, start: int, end: int) -> Span | None:
     return Span(start, end) if start < end else None
 
 
+LONGEST_BLOCK = 20_000
+"""Characters that the splitter gets at once: on runs of marks its time grows with the square of the length."""
+
+
 def _blocks(text: str) -> list[Span]:
     edges = [0, *(found.start() for found in _HARD_BREAK.finditer(text)), len(text)]
-    return [Span(a, b) for a, b in itertools.pairwise(edges) if a < b]
+    return [
+        Span(at, min(at + LONGEST_BLOCK, b))
+        for a, b in itertools.pairwise(edges)
+        for at in range(a, b, LONGEST_BLOCK)
+    ]
 
 
 def sentences(text: str, language: str = "en") -> list[Span]:

@@ -85,7 +85,7 @@ def asks_of(sentence: str, passage: str = "", title: str = "") -> list[Ask]:
     if conditioned:
         found += _from_condition(*conditioned)
     else:
-        for rule in (_definition, _use, _purpose, _reason, _rule, _passive, _predicate, _difference):
+        for rule in (_definition, _use, _purpose, _reason, _rule, _passive, _predicate, _future, _difference):
             found += rule(body)
     made = []
     for question, level, kind, quality in found:
@@ -115,16 +115,20 @@ def _standing(question: str, title: str) -> str:
 
 # Conditions.
 
-_FIRST = re.compile(r"^(if|when|whenever|once|unless) (.+?), (?:then )?(.+)$", re.IGNORECASE)
+_FIRST = re.compile(r"^(if|when|whenever|once|unless) (.+)$", re.IGNORECASE)
+_GOES_ON = ("and ", "or ", "but ", "nor ", "which ", "that ", "such as ", "including ", "if ", "unless ", "then only ")
 _LAST = re.compile(r"^(.+?),? (if|when|whenever|unless) (.+)$")
 
 
 def _condition(body: str) -> tuple[str, str, str] | None:
     """(conjunction, condition, consequence) of a sentence with one condition."""
     if first := _FIRST.match(body):
-        word, condition, result = first.group(1).lower(), first.group(2), first.group(3)
-        if _whole(condition) and _verbal(result) and not result.startswith(("or ", "and ", "but ")):
-            return word, condition, result
+        pieces = first.group(2).split(", ")
+        for at in range(1, min(len(pieces), 4)):
+            condition, result = ", ".join(pieces[:at]), ", ".join(pieces[at:]).removeprefix("then ")
+            if result.startswith(_GOES_ON):
+                continue
+            return (first.group(1).lower(), condition, result) if _whole(condition) and " " in result else None
         return None
     if (last := _LAST.match(body)) and _verbal(last.group(1)) and _whole(last.group(3)):
         result, word, condition = last.groups()
@@ -145,7 +149,7 @@ _JOINED = ("and", "or", "even", "only", "as", "except", "but", "that", "especial
 
 
 def _whole(clause: str) -> bool:
-    if clause.split(" ", 1)[0].lower() in ("and", "or", "only", "not", "possible", "necessary", "any", "so", "there"):
+    if clause.split(" ", 1)[0].lower() in ("and", "or", "only", "not", "possible", "necessary", "any", "so", "found"):
         return False
     return clause.count(",") <= 2 and pronoun_free(clause) and _verbal(clause)
 
@@ -177,13 +181,14 @@ def _from_condition(word: str, condition: str, result: str) -> Iterator[tuple[st
         if pronoun_free(result) and result.count(",") == 0:
             yield f"in which case does it not hold that {_plainly(result)}?", "analyze", "when", 0.7
         return
-    yield f"what happens {joined} {condition}?", "understand", "what", 1.0
+    # Conditions serve application and design, which other sentences seldom do; so they come last where others serve too.
+    yield f"what happens {joined} {condition}?", "understand", "what", 0.75
     yield f"suppose that {condition}. What follows from this?", "apply", "imagine", 0.95
     yield f"describe a concrete case in which {condition}, and say what comes of it.", "create", "imagine", 0.8
     yield f"analyse what follows when {condition}.", "analyze", "what", 0.6
     brief = re.split(r"; |, (?:otherwise|but|so|and) | \(", result)[0]
     if len(brief.split()) <= 18:
-        yield f"is it correct to say that, {joined} {condition}, {_plainly(brief)}?", "evaluate", "verify", 0.8
+        yield f"is it correct to say that, {joined} {condition}, {_plainly(brief)}?", "evaluate", "verify", 0.6
     turned = _inverted(result)
     if turned and pronoun_free(result):
         yield f"when {turned}?", "analyze", "when", 0.95
@@ -223,6 +228,13 @@ def _definition(body: str) -> Iterator[tuple[str, str, str, float]]:
         return
     subject, verb, rest = split
     first = rest.split()[0].lower()
+    if first == "to" and re.match(r"the (?:purpose|aim|goal|job|role|task|intent) of ", subject):
+        yield f"what {verb} {subject}?", "remember", "what", 1.0
+        yield from _aim(rest.removeprefix("to "))
+        return
+    if (likened := _LIKENED.match(rest)) and verb in ("is", "are"):
+        yield f"what {verb} {subject} {likened.group(1)} {likened.group(2)}?", "remember", "what", 0.8
+        return
     if first not in ("a", "an", "the", "one", "any", "either", "simply") or len(rest.split()) < 4:
         return
     yield f"what {verb} {subject}?", "remember", "what", 1.0
@@ -230,6 +242,10 @@ def _definition(body: str) -> Iterator[tuple[str, str, str, float]]:
     yield f"is it correct to call {subject} {rest}?", "evaluate", "verify", 0.7
 
 
+_LIKENED = re.compile(
+    r"^(equivalent|equal|identical|similar|compatible|responsible|subject|bound|tied|linked|restricted|limited|related|relative)"
+    r" (to|with|for) (?:.+)$"
+)
 _USED = re.compile(r"^(.+?) (is|are|can be|may be|could be) (?:\w+ly )?used (to|for|as|by|in|when) (.+)$")
 _LETS = re.compile(r"^(.+?) (?:allows?|lets?|enables?|permits?|helps?) (.+?) to (.+)$")
 _POSSIBLE = re.compile(r"^(.+?) makes? it (?:possible|easy|easier|simple) to (.+)$")
@@ -316,7 +332,7 @@ def _rule(body: str) -> Iterator[tuple[str, str, str, float]]:
         return
     subject, modal, action = found.group(1), found.group(2), _first_clause(found.group(3))
     first, _, rest = action.partition(" ")
-    if len(action.split()) < 2 or not pronoun_free(action) or first.endswith("ly"):
+    if not pronoun_free(action) or first.endswith("ly"):
         return
     if modal in ("must not", "may not", "should not", "cannot", "can not"):
         yield f"is it allowed for {subject} to {action}?", "evaluate", "verify", 1.0
@@ -341,7 +357,7 @@ _CAUSED = frozenset(
 _HOW = ("by", "with", "through", "using", "via")
 _PASSIVE = re.compile(
     r"^(.+?) (is|are|was|were) (?:(?:then|also|always|automatically|usually|normally|only|implicitly|first|not|never) )?"
-    r"([a-z-]+) (by|with|through|using|via|before|after|during|until|in|into|at|as|from) (.+)$"
+    r"([a-z-]+) (by|with|through|using|via|before|after|during|until|in|into|to|at|as|from) (.+)$"
 )
 
 
@@ -363,8 +379,8 @@ def _passive(body: str) -> Iterator[tuple[str, str, str, float]]:
     elif how in ("before", "after", "during", "until"):
         yield f"when {verb} {subject} {done}?", "remember", "when", 0.9
         yield f"at what point {verb} {subject} {done}?", "understand", "when", 0.7
-    elif how in ("in", "into", "at", "from"):
-        word = {"into": "into what", "from": "from what"}.get(how, "where")
+    elif how in ("in", "into", "to", "at", "from"):
+        word = {"into": "into what", "from": "from what", "to": "to what"}.get(how, "where")
         yield f"{word} {verb} {subject} {done}?", "remember", "where", 0.75
     else:
         yield f"as what {verb} {subject} {done}?", "remember", "what", 0.7
@@ -415,6 +431,17 @@ def _predicate(body: str) -> Iterator[tuple[str, str, str, float]]:
             yield f"what {helper} {subject} {base}?", level, "what", 0.85
             yield f"explain what {subject} {word}.", "understand", "what", 0.6
             return
+
+
+_FUTURE = re.compile(r"^(.+?) will (?!be\b|not\b|have\b)([a-z]+) (?!to\b|that\b)(.+)$")
+
+
+def _future(body: str) -> Iterator[tuple[str, str, str, float]]:
+    found = _FUTURE.match(body)
+    if found and noun_phrase(found.group(1)) and base_form(found.group(2)) == found.group(2):
+        subject, verb, rest = found.groups()
+        preposition = f" {rest.split()[0]}" if rest.split()[0] in _PREPOSITIONS else ""
+        yield f"what will {subject} {verb}{preposition}?", "understand", "what", 0.85
 
 
 def is_bare_verb(word: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
+from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.offline.asking import Ask, askable, asks, pair_asks, reworded
 from searchinstruct_graph.models.offline.choose import answers, candidates, chain, shaken
 from searchinstruct_graph.models.offline.grammar import AUXILIARY, base_form, is_participle
@@ -110,7 +111,8 @@ def _of_seeds(seeds: Sequence[str], draw: random.Random) -> Iterator[dict[str, A
     order = list(range(len(seeds)))
     draw.shuffle(order)
     for at in order:
-        if other := reworded(seeds[at]):
+        other = reworded(seeds[at])
+        if other and _otherwise(other, seeds[at]):
             yield {"text": other, "operation": "paraphrase", "seeds": [at + 1], "kind": ""}
             break
     for first, second in combinations(order, 2):
@@ -118,6 +120,15 @@ def _of_seeds(seeds: Sequence[str], draw: random.Random) -> Iterator[dict[str, A
         if _content(seeds[first]) & _content(seeds[second]):
             text = _joined(seeds[first], seeds[second])
             yield {"text": text, "operation": "combination", "seeds": [first + 1, second + 1], "kind": ""}
+
+
+NEAR = 0.92
+"""Cosine from which a rewording is the seed over again."""
+
+
+def _otherwise(other: str, seed: str) -> bool:
+    one, two = embeddings("wordllama").embed([other, seed])
+    return float(one @ two) < NEAR
 
 
 def _content(text: str) -> set[str]:
