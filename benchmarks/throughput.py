@@ -8,8 +8,9 @@ the last row's answer, so that imports, health checks and what is done with the 
 tool runs as its own process in its own environment; tools take turns, so that a busy machine slows all alike. The bare
 client does no work but to send and receive: what it takes is the server's and the machine's.
 
-A tool that prepares many requests before it sends the first, as ours does, has that in its start: read the start, the
-calls and what comes after together before calling one tool faster than another. `all s` is their sum.
+All but the bare client keep their rows; ours screens them and commits each to the disk as well. What a tool prepares before
+its first call stands in its start: read the start, the calls and what comes after together (`all s`) before calling one tool
+faster than another.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import importlib.metadata
 import json
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,12 +89,21 @@ def _counted(job: Job) -> int:
 
 
 def _our_command(python: Path, job: Job) -> list[str]:
-    """Ours. To measure a whole build, this is the one place to change (and `_counted` to what counts its rows)."""
-    return [str(python), "-m", "benchmarks.peers.run_ours", job.argument()]
+    """Ours: a whole `build`, of seeds that are answered as they stand, by one call each, in a ledger on the disk."""
+    seeds = job.folder / "seeds.txt"
+    seeds.write_text("\n".join(PROMPT.format(row=row) for row in range(job.rows)), encoding="utf-8")
+    settings = ["--no-expand", "--samples", "1", "--model", "openai:scripted", "--concurrency", str(job.in_flight)]
+    wanted = ["--seeds", str(seeds), "--target", str(job.rows), "--run", str(job.folder / "run"), "--json"]
+    return [str(python), "-m", "searchinstruct_graph", "build", *wanted, *settings]
+
+
+def _committed(job: Job) -> int:
+    with closing(sqlite3.connect(job.folder / "run" / "ledger.sqlite")) as ledger:
+        return int(ledger.execute("SELECT count(*) FROM rows").fetchone()[0])
 
 
 TOOLS = (
-    Tool("ours", (), _our_command, _counted),
+    Tool("ours", (), _our_command, _committed),
     _peer("curator", "bespokelabs-curator==0.1.31"),
     _peer("data_designer", "data-designer==0.9.6"),
     # distilabel imports requests and does not say so.

@@ -19,7 +19,7 @@ from typing import NamedTuple
 PROMPT = "Tell one fact. It is for row {row}."
 """What every tool asks; the server knows a row's call by it, and so tells it from a tool's health checks."""
 
-REPLY = {"text": "The ferry to Karvel leaves twice a day."}
+REPLY = {"response": "The ferry to Karvel leaves twice a day."}
 
 _ROW = re.compile(rb"It is for row (\d+)\.")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)

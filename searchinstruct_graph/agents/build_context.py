@@ -30,7 +30,7 @@ class BuildContext(ResearchContext):
     """
 
     target: int = setting(100, "Accepted rows wanted.", ge=1, le=100_000_000)
-    concurrency: int = setting(8, "Instructions that are answered at the same time.", ge=1, le=2_000)
+    concurrency: int = setting(8, "Model calls in flight at the same time.", ge=1, le=2_000)
     expander_model: str | None = setting(None, "Another model for keywords and new instructions; empty: `model`.")
     respondent_model: str | None = setting(
         None, "Another model for answers in a fixed form and answers without sources; empty: `model`."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +50,9 @@ class CallStore(Protocol):
 
     def saved(self, key: str) -> tuple[Any, Usage] | None:
         """The (reply, usage) of a call that was made before."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Waits until a call may be made, and stands around it: the run's bound on calls in flight, and its money."""
 
     async def save(self, key: str, reply: Any, usage: Usage) -> None:
         """Keep a reply; returns when it is safe."""
@@ -106,15 +109,16 @@ async def ask_model(
     key = call_key(prompt, inputs, schema, model, temperature, seed) if store else ""
     if store and (kept := store.saved(key)) is not None:
         return Reply(schema.model_validate(kept[0]), kept[1])
-    outcome = await structured(
-        schema,
-        [("system", prompt.text), ("user", str(inputs))],
-        model=model,
-        role=role,
-        allowance=allowance,
-        temperature=temperature,
-        seed=seed,
-    )
+    async with store.turn() if store else nullcontext():
+        outcome = await structured(
+            schema,
+            [("system", prompt.text), ("user", str(inputs))],
+            model=model,
+            role=role,
+            allowance=allowance,
+            temperature=temperature,
+            seed=seed,
+        )
     if store and isinstance(outcome, Reply):
         await store.save(key, outcome.value.model_dump(mode="json"), outcome.usage)
     elif store:

@@ -11,8 +11,8 @@ import json
 import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -54,6 +54,7 @@ from searchinstruct_graph.models.usage import Usage
 from searchinstruct_graph.text.answers import Form
 from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.tools.corpus import Corpus
+from searchinstruct_graph.tools.corpus.language import detect
 
 BARREN_WAVES = 3
 """Waves in a row that bring hardly anything new before the sources count as exhausted."""
@@ -144,36 +145,46 @@ class Purse:
             raise MoneySpent
         self._in_flight += 1
 
-    def end(self, usage: Usage) -> None:
-        """Pay for a call that has begun."""
-        cost = usage["cost_usd"] or 0.0
+    def end(self) -> None:
+        """The call is over; what it cost is told by `pay`."""
         self._in_flight -= 1
+
+    def pay(self, usage: Usage) -> None:
+        """Pay for a call."""
+        cost = usage["cost_usd"] or 0.0
         self._spent += cost
         self._dearest = max(self._dearest, cost / max(usage["model_calls"], 1))
 
 
 class RunCalls:
-    """The ledger as the store of the calls of one piece of work, and the purse that pays for them."""
+    """The ledger as the store of the calls of one piece of work; the gate and the purse are the run's."""
 
-    def __init__(self, ledger: Ledger, scope: str, purse: Purse) -> None:
-        self._ledger, self._scope, self._purse = ledger, scope, purse
+    def __init__(self, ledger: Ledger, scope: str, gate: asyncio.Semaphore, purse: Purse) -> None:
+        self._ledger, self._scope, self._gate, self._purse = ledger, scope, gate, purse
 
     def saved(self, key: str) -> tuple[Any, Usage] | None:
-        """The reply of an earlier process; without one a call begins. Raises MoneySpent."""
-        kept = self._ledger.saved_call(f"{self._scope}:{key}")
-        if kept is None:
+        """The reply of an earlier process."""
+        return self._ledger.saved_call(f"{self._scope}:{key}")
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Stands around a call. Raises MoneySpent when it could cost more than is left."""
+        async with self._gate:
             self._purse.begin()
             failpoint("call.before")
-        return kept
+            try:
+                yield
+            finally:
+                self._purse.end()
 
     async def save(self, key: str, reply: Any, usage: Usage) -> None:
         """Keep a reply; returns when it is on the disk."""
-        self._purse.end(usage)
+        self._purse.pay(usage)
         await self._ledger.save_call(f"{self._scope}:{key}", self._scope, reply, dict(usage))
 
     async def lost(self, usage: Usage) -> None:
         """Account for a call without a reply."""
-        self._purse.end(usage)
+        self._purse.pay(usage)
         await self._ledger.spend(dict(usage))
 
 
@@ -222,6 +233,9 @@ class _Build:
         self.attempts: Counter[int] = Counter()
         self.failing = 0
         self.spent = ledgers.total(ledgers.read_spending(db).values())
+        self.gate = asyncio.Semaphore(context.concurrency)
+        # More answers than calls: while one is being committed, another may call.
+        self.width = context.concurrency + max(2, context.concurrency // 2)
         self.purse = Purse(context.max_cost, self.spent["cost_usd"] or 0.0)
         self.decided = self.decided_here = 0
         self.barren = 0
@@ -230,6 +244,8 @@ class _Build:
 
     def restore(self) -> None:
         """Read the ledger: everything that later steps depend on."""
+        # Loads its tables here, in a thread, and not at the first answer, when calls would wait for it.
+        detect(["language"])
         self.waves = ledgers.read_waves(self.db)
         self.acceptance.resume(*ledgers.read_counts(self.db))
         self.pool.load(segment for (segment,) in self.db.execute("SELECT segment FROM pool ORDER BY wave"))
@@ -274,9 +290,9 @@ class _Build:
             await self._decide()
             ended = self._ended(proposing is not None, bool(running))
             if fatal is None and ended is None and not self.stop.is_set():
-                if proposing is None and len(self.queue) < self.context.concurrency and self._may_propose():
+                if proposing is None and len(self.queue) < self.width and self._may_propose():
                     proposing = asyncio.create_task(self._wave(len(self.waves)))
-                while self.queue and len(running) < self.context.concurrency and self._wanted(len(running)):
+                while self.queue and len(running) < self.width and self._wanted(len(running)):
                     instruction = self.queue.popleft()
                     running[asyncio.create_task(self._answer(instruction))] = instruction
             waiting: set[asyncio.Task[Any]] = {*running, *([proposing] if proposing else [])}
@@ -285,7 +301,7 @@ class _Build:
                     raise fatal
                 if ended or self.stop.is_set():
                     return ended or "stopped"
-                return "exhausted"
+                raise AssertionError("nothing is under way and nothing can be begun")
             if ended in ("target", "max_cost", "answers") and proposing is not None and not running:
                 # What is still being proposed is not needed; its replies are kept, should the target be raised.
                 proposing.cancel()
@@ -332,7 +348,9 @@ class _Build:
         return len(self.waves) < 2 or not self.open or self.open[0]["ordinal"] > self.waves[-2]["last"]
 
     def _wanted(self, running: int) -> bool:
-        """Whether one more answer is likely to be needed."""
+        """Whether one more answer is likely to be needed; always when later ones wait for it."""
+        if self.answered and self.queue[0]["ordinal"] == self.open[0]["ordinal"]:
+            return True
         decided = self.decided
         share = max((self.acceptance.accepted + 1) / (decided + 1), 0.1) if decided > 10 else 1.0
         if self.most_answers is not None and self.decided_here + len(self.answered) + running >= self.most_answers:
@@ -346,7 +364,7 @@ class _Build:
         if self.failing >= FAILURES_IN_A_ROW:
             return SearchInstructError(f"{self.failing} answers in a row failed, the last: {why}")
         if self.attempts[instruction["ordinal"]] < ATTEMPTS:
-            self.queue.append(instruction)
+            self.queue.appendleft(instruction)
             return None
         outcome = nothing_answered(why)
         await self.ledger.commit_answer(instruction["ordinal"], outcome)
@@ -361,7 +379,7 @@ class _Build:
 
     async def _wave(self, number: int) -> None:
         history = self._history()
-        with keeping_calls(RunCalls(self.ledger, f"wave:{number}", self.purse)):
+        with keeping_calls(RunCalls(self.ledger, f"wave:{number}", self.gate, self.purse)):
             proposed = await self.proposer.propose(number, history)
         if proposed.failures and not proposed.candidates:
             raise SearchInstructError(f"no instruction could be proposed: {proposed.failures[-1]}")
@@ -418,7 +436,7 @@ class _Build:
         ordinal = instruction["ordinal"]
         form: Form = self.task["answer_form"] if self.task else "open"
         options = self.task["options"] if self.task else []
-        with keeping_calls(RunCalls(self.ledger, f"answer:{ordinal}", self.purse)):
+        with keeping_calls(RunCalls(self.ledger, f"answer:{ordinal}", self.gate, self.purse)):
             outcome, usage = await answer(instruction["text"], form, options, self.row_context, self.graph)
         if usage["searches"] or usage["pages"]:
             await self.ledger.spend({"searches": usage["searches"], "pages": usage["pages"]})

@@ -19,7 +19,7 @@ import pytest
 
 from searchinstruct_graph.datasets.failpoints import FAILPOINTS
 from tests.support.extractive import extractive
-from tests.support.scripted_llm import ChatRequest, ScriptedLLM, slow, status
+from tests.support.scripted_llm import ChatRequest, ScriptedLLM, hang, slow, status
 from tests.support.valley import SEEDS, TASK, write_valley
 
 WORKERS = 8
@@ -188,6 +188,37 @@ def test_killed_again_and_again_no_row_is_lost_or_doubled(
     assert done.returncode == 0, done.stderr
     assert payloads(folder / "run-random") == rows
     assert kills
+
+
+def test_answers_that_wait_for_an_earlier_one_survive_its_kill(
+    unkilled: tuple[Path, dict[str, str], int], provider: ScriptedLLM
+) -> None:
+    """The first instruction never gets its answer, all others do; then the run is killed."""
+    folder, rows, _ = unkilled
+
+    def stuck(request: ChatRequest) -> object:
+        return hang(60) if SEEDS[0] in request.tag("question") else extractive(request)
+
+    with ScriptedLLM(stuck) as llm:
+        desk = Desk(folder, llm)
+        process = desk.start(*desk.build("run-stuck", *MODEL))
+        ledger = folder / "run-stuck" / "ledger.sqlite"
+        waiting = 0
+        while waiting < 9:
+            time.sleep(0.2)
+            if ledger.exists():
+                with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as db:
+                    has = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'answers'").fetchone()[0]
+                    waiting = db.execute("SELECT count(*) FROM answers").fetchone()[0] if has else 0
+        process.kill()
+        process.communicate()
+    desk.environment["OPENAI_BASE_URL"] = provider.base_url
+    # More good answers wait than rows are wanted: the one that they wait for has to be made all the same.
+    done = desk.run(*desk.build("run-stuck", *MODEL, "--target", "8"))
+    assert done.returncode == 0, done.stderr
+    found = payloads(folder / "run-stuck")
+    assert len(found) == 8
+    assert found.items() <= rows.items()
 
 
 @pytest.mark.parametrize("point", ["export.half", "export.written", "export.renamed"])
