@@ -427,7 +427,9 @@ class _Build:
         self.reasons.update(each["reason"] for each in refused)
         if wave:
             self._count_barren(self.waves[-1])
-        self.tell(self._happened("wave", f"wave {wave}: {len(admitted)} of {len(candidates)} instructions are new"))
+        if candidates:
+            what = "seeds" if seeds else f"wave {wave}"
+            self.tell(self._happened("wave", f"{what}: {len(admitted)} of {len(candidates)} instructions are new"))
 
     def _count_barren(self, wave: WaveStatistics) -> None:
         self.barren = self.barren + 1 if wave["admitted"] < max(1.0, HARDLY_NEW * wave["proposed"]) else 0

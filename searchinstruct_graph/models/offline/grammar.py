@@ -117,7 +117,9 @@ def is_plural(subject: str) -> bool:
 
 def noun_phrase(text: str) -> bool:
     """Whether a piece of text may be the subject of a question: short, opens like a noun phrase, holds no clause."""
-    parts = text.lower().split()
+    parts = [part.strip("()") for part in text.lower().split()]
+    if text.count("(") != text.count(")"):
+        return False
     if not 1 <= len(parts) <= 9 or "," in text or ";" in text or ":" in text or parts[0] in _PREPOSITIONS:
         return False
     if any(part in _NOT_IN_SUBJECT or part in AUXILIARY for part in parts) or not pronoun_free(text):
