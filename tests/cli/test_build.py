@@ -20,7 +20,8 @@ import pytest
 from searchinstruct_graph.datasets.failpoints import FAILPOINTS
 from tests.support.extractive import extractive
 from tests.support.scripted_llm import ChatRequest, ScriptedLLM, hang, slow, status
-from tests.support.valley import SEEDS, TASK, write_valley
+from tests.support.search_services import SearchServices
+from tests.support.valley import PAGES, SEEDS, TASK, write_valley
 
 WORKERS = 8
 
@@ -427,6 +428,34 @@ def test_a_bad_source_is_recalled(tmp_path: Path) -> None:
     after = (tmp_path / "run" / "exports" / "rows.jsonl").read_text()
     assert bad not in after
     assert len(after.splitlines()) == 12
+
+
+def test_rows_from_the_web_name_their_pages(tmp_path: Path) -> None:
+    pages = {
+        "https://bridge.example/rope": ("The rope bridge", PAGES["bridge.md"]),
+        "https://ferry.example/deep": ("The ferry", PAGES["ferry.md"]),
+    }
+    with SearchServices(pages) as services:
+        desk = Desk(tmp_path)
+        desk.environment |= {"TAVILY_API_KEY": "tvly-canary-0123456789", "TAVILY_BASE_URL": services.url}
+        web = ("--web", "--extract", "always", "--no-expand", "--samples", "1", "--max-share", "1")
+        done = desk.run("build", "--seeds", str(desk.seeds), "--run", "run", "--target", "2", *web)
+    assert done.returncode == 0, done.stdout + done.stderr
+    desk.run("export", "run", "--format", "rows", "--out", "rows.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert {source["uri"] for row in rows for source in row["sources"]} <= set(pages)
+    for path in (tmp_path / "run").rglob("*"):
+        assert path.is_dir() or b"canary" not in path.read_bytes()
+
+
+def test_seeds_may_come_from_a_pipe(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    arguments = ["build", "--seeds", "-", "--corpus", desk.corpus, "--run", "run", "--target", "3", "--samples", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "searchinstruct_graph", *arguments],
+        cwd=tmp_path, env=desk.environment, input="\n".join(SEEDS), capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_damaged_ledger_is_told_and_its_rows_are_saved(tmp_path: Path) -> None:
