@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,6 +18,7 @@ Topic = Literal["general", "news", "finance"]
 TimeRange = Literal["day", "week", "month", "year"]
 Extract = Literal["never", "fallback", "always"]
 ProviderName = Literal["tavily", "searxng"]
+_HOST = re.compile(r"[^\s/:@?#.]+(?:\.[^\s/:@?#.]+)*\.?")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "topic": get_args(Topic),
     "time_range": get_args(TimeRange),
@@ -134,6 +136,12 @@ class ResearchContext:
             for choice in given if isinstance(given, list) else [given]:
                 if choice is not None and choice not in choices:
                     raise UsageError(f"{name} cannot be {choice!r}; use one of {', '.join(choices)}")
+        for name in ("include_domains", "exclude_domains"):
+            for domain in getattr(self, name):
+                if not _HOST.fullmatch(domain):
+                    raise UsageError(f"{name} takes hosts such as docs.python.org, not {domain!r}")
+        if self.search_providers and not self.web:
+            raise UsageError("search_providers chooses among the providers of the web; ask for it with web (--web)")
         if self.web and self.files and not self.web_beside_corpus:
             raise UsageError(
                 f"web and the files in {self.files[0]!r} together could carry words of your files to search providers; "

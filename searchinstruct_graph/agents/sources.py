@@ -13,7 +13,7 @@ from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.text.words import words
 from searchinstruct_graph.tools.corpus import PYDOC, Corpus, is_page
 from searchinstruct_graph.tools.corpus.sources import printable
-from searchinstruct_graph.tools.fetching import SafeFetcher
+from searchinstruct_graph.tools.fetching import SafeFetcher, is_web
 from searchinstruct_graph.tools.search import CorpusSearch, SearchProvider, SearxngSearch, Sources, TavilySearch
 from searchinstruct_graph.tools.search.provider import WebOptions
 from searchinstruct_graph.tools.search.searxng import ADDRESS
@@ -88,6 +88,8 @@ def web_providers(context: ResearchContext) -> list[SearchProvider]:
     for name in chosen:
         if not os.environ.get(_SET_UP[name]):
             raise UsageError(f"search provider {name} is not set up: set {_SET_UP[name]}")
+        if name == "searxng" and not is_web(os.environ[ADDRESS]):
+            raise UsageError(f"{ADDRESS} must be the address of a SearxNG, such as http://localhost:8888")
     options = WebOptions(
         context.topic, context.time_range, tuple(context.include_domains), tuple(context.exclude_domains)
     )

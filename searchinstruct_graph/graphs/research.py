@@ -132,7 +132,6 @@ async def plan(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[
     context = settings(runtime)
     said, heard, earlier = newest_question(state)
     question = checked_question(said)
-    web_providers(context)
     judgement = state.get("judgement")
     again = judgement is not None and judgement["verdict"] == "replan" and state.get("asked") == question
     failed = [part["text"] for part in state["plan"]["sub_questions"]] if again else []
@@ -158,6 +157,12 @@ async def plan(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[
         "usage": usage if again else Overwrite(usage),
         "investigate": list(range(1, len(parts) + 1)),
     }
+
+
+async def _plan_with_web(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
+    """`plan`, once it is known that the web providers of the settings are set up."""
+    web_providers(settings(runtime))
+    return await plan(state, runtime)
 
 
 def review(state: ResearchState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
@@ -395,7 +400,7 @@ def build_graph(
     builder = StateGraph(
         ResearchState, context_schema=ResearchContext, input_schema=ResearchInput, output_schema=ResearchOutput
     )
-    builder.add_node("plan", plan)
+    builder.add_node("plan", plan if providers else _plan_with_web)
     builder.add_node("review", review)
     builder.add_node("investigate", build_searcher(connections))
     builder.add_node("gather", gather)

@@ -109,8 +109,9 @@ def ask_plainly(state: RoleState, runtime: Runtime[ResearchContext]) -> dict[str
 
 def take_quotes(state: RoleState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Take the question and the given texts as evidence, each as a page of its own."""
-    if not state.get("quotes"):
-        raise UsageError("there are no quotes; give a list of texts to answer from")
+    given: object = state.get("quotes")
+    if not isinstance(given, list) or not given or not all(isinstance(text, str) and text.strip() for text in given):
+        raise UsageError("there are no quotes; give `quotes`, a list of texts to answer from")
     quotes = [
         Quote(
             uri=f"given:{number}",
@@ -130,7 +131,14 @@ def take_quotes(state: RoleState, runtime: Runtime[ResearchContext]) -> dict[str
 
 def take_draft(state: RoleState, runtime: Runtime[ResearchContext]) -> dict[str, Any]:
     """Take the given statements for the writer's draft."""
-    given: list[Any] = list(state.get("statements") or [])
+    given: Any = state.get("statements")
+    if not isinstance(given, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("text"), str) and isinstance(each.get("quotes"), list)
+        for each in given
+    ):
+        raise UsageError(
+            "give `statements`: a list of objects with text, and quotes, the numbers of the quotes that carry it"
+        )
     draft = [Statement(text=each["text"], quotes=list(each["quotes"]), support=0.0) for each in given]
     return {**take_quotes(state, runtime), "draft": draft, "round": 1, "gained": False}
 

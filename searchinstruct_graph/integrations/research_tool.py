@@ -44,6 +44,11 @@ class ResearchTool(BaseTool):
         default=research_graph, description="A graph from `build_research_graph`; the usual one by default."
     )
 
+    def model_post_init(self, _: Any) -> None:
+        """Refuse settings that no tool can carry out."""
+        if self.context.review_plan:
+            raise UsageError("review_plan stops for a person, and a tool has none; leave it out")
+
     async def _arun(self, question: str, config: RunnableConfig) -> tuple[str, ResearchOutput]:
         try:
             result = await self.graph.ainvoke({"question": without_urls(question)}, config, context=self.context)

@@ -35,9 +35,7 @@ LONGEST_BLOCK = 20_000
 def _blocks(text: str) -> list[Span]:
     edges = [0, *(found.start() for found in _HARD_BREAK.finditer(text)), len(text)]
     return [
-        Span(at, min(at + LONGEST_BLOCK, b))
-        for a, b in itertools.pairwise(edges)
-        for at in range(a, b, LONGEST_BLOCK)
+        Span(at, min(at + LONGEST_BLOCK, b)) for a, b in itertools.pairwise(edges) for at in range(a, b, LONGEST_BLOCK)
     ]
 
 

@@ -158,6 +158,9 @@ def test_ordinary_sentences_are_not(text: str) -> None:
         ("search_providers", ["altavista"]),
         ("max_cost", 0.0),
         ("min_support", float("nan")),
+        ("include_domains", ["https://docs.example/"]),
+        ("exclude_domains", ["a b"]),
+        ("search_providers", ["tavily"]),
     ],
 )
 def test_settings_out_of_range_are_named(field: str, value: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from searchinstruct_graph import BuildContext, UsageError, abuild_dataset, build_dataset, instruct_graph
 from searchinstruct_graph.graphs.build import Happened
+from searchinstruct_graph.graphs.roles import critic, writer
 from tests.support.extractive import extractive
 from tests.support.scripted_llm import ChatRequest, Script, ScriptedLLM
 from tests.support.valley import SEEDS, TASK, write_valley
@@ -96,6 +97,20 @@ def test_a_shortfall_is_logged_and_nothing_at_all_is_an_error(
     assert "exhausted" in caplog.text
     with pytest.raises(UsageError, match="no row was accepted"):
         build_dataset(seeds=["What does the moon cost?"], run=tmp_path / "other", **given)
+
+
+@pytest.mark.parametrize(
+    ("graph", "wrong", "said"),
+    [
+        (writer, {"question": "What?", "quotes": "one text"}, "`quotes`, a list of texts"),
+        (writer, {"question": "What?", "quotes": [3]}, "`quotes`, a list of texts"),
+        (critic, {"question": "What?", "quotes": ["a"], "statements": ["b"]}, "`statements`: a list of objects"),
+        (critic, {"question": "What?", "quotes": ["a"]}, "`statements`: a list of objects"),
+    ],
+)
+async def test_an_agent_alone_says_what_it_wants(graph: Any, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        await graph.ainvoke(wrong)
 
 
 NUMBERS = iter(range(1_000))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from langchain_core.tools import BaseTool
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.retry import with_retries
 from searchinstruct_graph.text.digest import sha256
+from searchinstruct_graph.text.urls import urls_in
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
 from searchinstruct_graph.tools.reading import Document
 
@@ -29,7 +29,6 @@ MOST_HELD = 10_000
 
 _ADDRESS = ("url", "link", "href", "source")
 _TITLE = ("title", "name")
-_URL = re.compile(r"https?://[^\s\"'<>\\]+")
 
 
 def from_langchain(found_by: BaseRetriever | BaseTool, name: str | None = None) -> SearchProvider:
@@ -102,7 +101,7 @@ def _hits(answer: Any, name: str) -> Iterator[Hit]:
     if isinstance(answer, str):
         parsed = _parsed(answer)
         if parsed is None:
-            yield from (Hit(url.rstrip(".,;)"), url, provider=name) for url in _URL.findall(answer))
+            yield from (Hit(url, url, provider=name) for url in urls_in(answer))
         else:
             yield from _hits(parsed, name)
     elif isinstance(answer, dict):
