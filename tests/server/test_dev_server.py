@@ -19,6 +19,7 @@ from tests.support import island
 from tests.support.dev_server import DevServer
 from tests.support.scripted_llm import ScriptedLLM
 from tests.support.search_services import SearchServices
+from tests.support.valley import SEEDS, write_valley
 
 QUESTION = "What does the nonlocal statement do?"
 pytestmark = pytest.mark.xdist_group("dev-server")
@@ -41,7 +42,7 @@ async def assistant(client: LangGraphClient, name: str) -> Any:
 
 async def test_every_graph_is_served_with_its_drawing_and_schemas(client: LangGraphClient) -> None:
     served = {each["graph_id"]: each for each in await client.assistants.search()}
-    assert set(served) == {"research", "planner", "searcher", "writer", "critic"}
+    assert set(served) == {"research", "instruct", "planner", "searcher", "writer", "critic"}
     for each in served.values():
         drawn = await client.assistants.get_graph(each["assistant_id"])
         assert len(drawn["nodes"]) > 2
@@ -117,6 +118,14 @@ async def test_a_run_is_rewound_to_before_the_answer_was_written(client: LangGra
     assert again["answer"] == first["answer"]
     assert again["critique"]["samples"] == 2
     assert again["usage"]["searches"] == first["usage"]["searches"]
+
+
+async def test_a_small_dataset_is_made_without_blocking_the_server(client: LangGraphClient, tmp_path: Path) -> None:
+    given = {"seeds": SEEDS}
+    context = {"corpus": [write_valley(tmp_path / "valley")], "target": 3, "samples": 1}
+    result: Any = await client.runs.wait(None, "instruct", input=given, context=context)
+    assert len(result["rows"]) == 3
+    assert all(row["sources"] for row in result["rows"])
 
 
 @pytest.mark.parametrize("name", ["planner", "searcher", "writer", "critic"])
