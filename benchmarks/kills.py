@@ -62,6 +62,8 @@ def main() -> None:
         (place / "seeds.txt").write_text("\n".join(SEEDS))
         environment = {
             **os.environ,
+            # The very code that this is run from, also when another is installed.
+            "PYTHONPATH": str(Path(__file__).parent.parent),
             "SEARCHINSTRUCT_HOME": str(place / "home"),
             "OPENAI_BASE_URL": llm.base_url,
             "OPENAI_API_KEY": "none",
@@ -80,7 +82,10 @@ def main() -> None:
             ]
             options = ["--run", run, "--target", str(given.target), "--samples", "2", "--concurrency", str(WORKERS)]
             return subprocess.Popen(
-                [*command, *options, "--model", "openai:scripted"], cwd=place, env=environment, stderr=subprocess.PIPE
+                [*command, *options, "--model", "openai:scripted"],
+                cwd=place,
+                env=environment,
+                stdout=subprocess.DEVNULL,
             )
 
         began = time.monotonic()

@@ -7,17 +7,7 @@ from dataclasses import dataclass
 from searchinstruct_graph.agents.context import ResearchContext, setting
 from searchinstruct_graph.errors import UsageError
 
-OPTIONS = (
-    "target",
-    "concurrency",
-    "max_cost",
-    "max_waves",
-    "index",
-    "review_plan",
-    "max_seconds",
-    "max_model_calls",
-    "max_tokens",
-)
+OPTIONS = ("target", "concurrency", "max_cost", "max_waves", "index", "review_plan")
 """Settings that may change between two commands on one run: they say how much is done, not what the rows are."""
 
 
@@ -29,6 +19,18 @@ class BuildContext(ResearchContext):
         UsageError: a value is out of its range; the message names the field and the range.
     """
 
+    corpus: list[str] = setting(
+        [],
+        "Where to search: `pydoc:`, files, folders, or URLs of pages. Empty: the web alone, or without it the model's memory.",
+    )
+    max_searches: int = setting(24, "Queries sent for one row.", ge=1)
+    max_pages: int = setting(15, "Pages read for one row.", ge=1)
+    max_model_calls: int = setting(120, "Model calls for one row.", ge=4)
+    max_tokens: int = setting(1_000_000, "Tokens, in and out, for one row.", ge=1)
+    max_seconds: float = setting(600.0, "Working seconds for one row.", ge=1)
+    max_cost: float | None = setting(
+        None, "US dollars in the whole run, a hard stop; needs a known price. Empty: no limit.", ge=1e-6
+    )
     target: int = setting(100, "Accepted rows wanted.", ge=1, le=100_000_000)
     concurrency: int = setting(8, "Model calls in flight at the same time.", ge=1, le=2_000)
     expander_model: str | None = setting(None, "Another model for keywords and new instructions; empty: `model`.")
@@ -53,6 +55,7 @@ class BuildContext(ResearchContext):
         "Largest share of the rows that one file or web site may give; one that holds more of the corpus's text, or is one "
         "of few, may give more.",
         ge=0.0001,
+        le=1,
     )
     decontaminate: list[str] = setting([], "Files of held-out questions that no instruction may repeat.")
     language: str = setting("", "ISO 639-1 code of the rows; others are refused. Empty: any.")

@@ -54,6 +54,9 @@ class CallStore(Protocol):
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Waits until a call may be made, and stands around it: the run's bound on calls in flight, and its money."""
 
+    def paid(self, usage: Usage) -> None:
+        """Told inside of the turn what the call has cost."""
+
     async def save(self, key: str, reply: Any, usage: Usage) -> None:
         """Keep a reply; returns when it is safe."""
 
@@ -119,6 +122,8 @@ async def ask_model(
             temperature=temperature,
             seed=seed,
         )
+        if store:
+            store.paid(outcome.usage)
     if store and isinstance(outcome, Reply):
         await store.save(key, outcome.value.model_dump(mode="json"), outcome.usage)
     elif store:

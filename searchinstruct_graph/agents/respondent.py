@@ -6,7 +6,6 @@ when enough of the samples give it. Drawing ends as soon as the outcome is settl
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ from searchinstruct_graph.datasets.rows import Vote
 from searchinstruct_graph.datasets.voting import decided, open_vote, tally, temperatures
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.limits import Allowance, remaining, shares
+from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.structured import Failure, Reply
 from searchinstruct_graph.models.tagged import Inputs
 from searchinstruct_graph.models.usage import Usage, add_usage, join_usage, no_usage
@@ -101,8 +101,8 @@ async def respond(
         if not numbers:
             continue
         parts = shares(remaining(allowance, used), len(numbers))
-        replies = await asyncio.gather(
-            *(
+        replies = await together(
+            (
                 _respond(question, form, quotes, n + 1, cycle[n], context, part)
                 for n, part in zip(numbers, parts, strict=True)
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,6 +77,8 @@ def build(
     context = BuildContext(**given)
     sources = Sources(tuple(seeds or ()), task or "", tuple(focus or ()))
     if suggest_seeds is not None:
+        if run_folder or seeds or dry_run or json_:
+            raise UsageError("--suggest-seeds builds nothing; give it --task and where to search, nothing else")
         _suggest(task or "", suggest_seeds, context)
         return
     if dry_run:
@@ -121,9 +124,11 @@ def _try(sources: Any, context: BuildContext, json_: bool) -> None:
     from searchinstruct_graph.graphs.estimate import estimate
 
     display = BuildDisplay(quiet=json_)
+    # A small target makes small waves, so that little is proposed that the trial does not answer.
+    trial = replace(context, target=2 * TRIAL)
     with tempfile.TemporaryDirectory(prefix="searchinstruct-dry-run-") as folder, display:
         outcome = run_draining(
-            lambda stop: build_run(sources, Path(folder) / "run", context, tell=display.tell, stop=stop, answers=TRIAL),
+            lambda stop: build_run(sources, Path(folder) / "run", trial, tell=display.tell, stop=stop, answers=TRIAL),
             display.draining,
             lambda: "interrupted; a dry run keeps nothing",
         )
@@ -135,11 +140,13 @@ def _try(sources: Any, context: BuildContext, json_: bool) -> None:
 
 
 def _suggest(domain: str, path: str, context: BuildContext) -> None:
+    from searchinstruct_graph.datasets.tasks import described, read_task
     from searchinstruct_graph.graphs.suggesting import suggest_seeds, write_suggestions
 
     if not domain.strip():
         raise UsageError("--suggest-seeds needs the domain in a sentence: --task TEXT")
-    found = run(suggest_seeds(domain, context), lambda: "interrupted; nothing was written")
+    told = described(read_task(domain))
+    found = run(suggest_seeds(told, context), lambda: "interrupted; nothing was written")
     write_suggestions(found, Path(path))
     subtopics = len({seed["subtopic"] for seed in found})
     typer.echo(

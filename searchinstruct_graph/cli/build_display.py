@@ -119,6 +119,8 @@ class BuildDisplay:
 _ENDED = {
     "target": "the target is reached",
     "exhausted": "the sources are exhausted: proposals bring hardly anything new",
+    "crowded": "what is left comes from files or levels that have given their share (see --max-share)",
+    "seeds": "all seeds are answered",
     "max_waves": "the rounds of proposals are used up",
     "max_cost": "the money is spent",
     "stopped": "stopped",
@@ -164,7 +166,7 @@ def show_funnel(funnel: Funnel) -> None:
         table.add_row(
             "",
             Text(f"{funnel['surplus']:,}", justify="right"),
-            Text("good, but not wanted with this target", style="dim"),
+            Text("good, but beyond the target, or the share of a file or level", style="dim"),
         )
     out.print(table)
 

@@ -144,14 +144,18 @@ def purge(
     folder = Path(run)
     read_run(folder)
     with reading(folder / NAME) as db:
-        ordinals, rejections, uris = inspection.resting_on(db, source)
-    if not ordinals and not rejections:
-        typer.echo(f"nothing in {run} rests on {plain(source)}; nothing was changed")
-        return
-    if not yes and not typer.confirm(f"remove {len(ordinals)} rows that rest on {plain(source)}?", err=True):
+        ordinals, rejections = inspection.resting_on(db, source)
+    if (
+        ordinals
+        and not yes
+        and not typer.confirm(f"remove {len(ordinals)} rows that rest on {plain(source)}?", err=True)
+    ):
         raise typer.Abort
     with held(folder):
-        asyncio.run(_purge(folder, ordinals, rejections, [*uris, source]))
+        asyncio.run(_purge(folder, ordinals, rejections, source))
+    if not ordinals and not rejections:
+        typer.echo(f"nothing in {run} rests on {plain(source)}; from now on nothing may")
+        return
     from searchinstruct_graph.datasets.exporting import rebuild
 
     made = rebuild(folder)
@@ -161,7 +165,7 @@ def purge(
     )
 
 
-async def _purge(folder: Path, ordinals: list[int], rejections: list[int], uris: list[str]) -> None:
+async def _purge(folder: Path, ordinals: list[int], rejections: list[int], source: str) -> None:
     from searchinstruct_graph.datasets.database import reading
     from searchinstruct_graph.datasets.ledger import NAME, Ledger, read_facts
 
@@ -169,7 +173,7 @@ async def _purge(folder: Path, ordinals: list[int], rejections: list[int], uris:
     try:
         with reading(folder / NAME) as db:
             known = read_facts(db).get("purged", [])
-        await ledger.note("purged", list(dict.fromkeys([*known, *uris])))
+        await ledger.note("purged", list(dict.fromkeys([*known, source])))
         await ledger.purge(ordinals)
         await ledger.remove_rejections(rejections)
     finally:

@@ -5,14 +5,15 @@ which of them came first.
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from searchinstruct_graph.datasets.ledger import Decision, Instruction, Outcome, answer_key
 from searchinstruct_graph.datasets.rows import BLOOM, Rejection, Row, Stage
-from searchinstruct_graph.datasets.screening import screen_answer
+from searchinstruct_graph.datasets.screening import find_secret, screen_answer
 from searchinstruct_graph.text.digest import sha256
 
 SLACK = 1.05
@@ -26,6 +27,10 @@ LONG_FILE = 1.5
 
 SHORT_ANSWER = 40
 """Characters up to which equal answers to different instructions are no sign of a duplicate ("42", "yes")."""
+
+
+SURE = 80
+"""Characters of instruction and answer together from which their detected language can be relied on."""
 
 
 class Rules(NamedTuple):
@@ -51,6 +56,35 @@ def source_unit(uri: str) -> str:
     return uri.rpartition("#")[0] or uri
 
 
+class Blocked:
+    """Sources that nothing may rest on: each a page's URI, a file with its records, a folder, a site, a host, or the SHA-256
+    of a page's text. Local paths are compared as absolute ones too.
+    """
+
+    def __init__(self, sources: Iterable[str] = ()) -> None:
+        self.sources = tuple(dict.fromkeys(sources))
+        self._places = [place for source in self.sources for place in _spellings(source)]
+
+    def holds(self, uri: str, sha256_: str = "") -> bool:
+        """Whether a page is one of them, or lies below one."""
+        if not self._places:
+            return False
+        if sha256_ and sha256_ in self._places:
+            return True
+        unit = source_unit(uri)
+        return any(
+            place in (each, unit) or each.startswith((f"{place.rstrip('/')}/", f"{place}#"))
+            for place in self._places
+            for each in _spellings(uri)
+        )
+
+
+def _spellings(source: str) -> tuple[str, ...]:
+    if ":" in source.split("/", 1)[0] or len(source) == 64:
+        return (source,)
+    return (source, os.path.realpath(os.path.expanduser(source)))
+
+
 class Acceptance:
     """The pool's state that decides: rows so far by level and source, and their answers."""
 
@@ -60,10 +94,10 @@ class Acceptance:
         models: Mapping[str, str],
         versions: Mapping[str, str],
         told: Callable[[str], bool] = lambda key: False,
-        blocked: Collection[str] = (),
+        blocked: Blocked | None = None,
     ) -> None:
-        """`told` says whether a committed row has an answer with that key; no row may rest on a `blocked` URI."""
-        self._rules, self._told, self._blocked = rules, told, frozenset(blocked)
+        """`told` says whether a committed row has an answer with that key; no row may rest on a `blocked` source."""
+        self._rules, self._told, self._blocked = rules, told, blocked or Blocked()
         self._models, self._versions = dict(models), dict(versions)
         self.accepted = 0
         self._levels: Counter[str] = Counter()
@@ -101,15 +135,23 @@ class Acceptance:
     def decide(self, instruction: Instruction, outcome: Outcome) -> Decision:
         """A row, a rejection, or surplus: what is good but not wanted with this target."""
         ordinal = instruction["ordinal"]
+        if where := _secret_in(outcome):
+            return self._rejected(instruction, outcome, "secret", f"a key or password stands in {where}", False)
+        outcome = {**outcome, "rejected": [each for each in outcome["rejected"] if not find_secret(each["answer"])]}
         if outcome["fault"] is not None:
             fault = outcome["fault"]
             return self._rejected(instruction, outcome, fault["reason"], fault["detail"], fault["quarantined"])
         evidence = [quote["text"] for source in outcome["sources"] for quote in source["quotes"]]
         language = self._rules.language or None
+        found = outcome["language"]
+        if language and found not in (language, "und") and len(instruction["text"] + outcome["answer"]) > SURE:
+            return self._rejected(instruction, outcome, "language", f"it is in {found}, not {language}", False)
         finding = screen_answer(instruction["text"], outcome["answer"], language=language, evidence=evidence)
         if finding is not None:
             return self._rejected(instruction, outcome, finding.reason, finding.detail, finding.quarantine)
-        if bad := next((source["uri"] for source in outcome["sources"] if source["uri"] in self._blocked), ""):
+        named = [(source["uri"], source["sha256"]) for source in outcome["sources"]]
+        shown = [(place.rpartition("@")[0], "") for place in instruction["origin"]["passages"]]
+        if bad := next((uri for uri, digest in [*named, *shown] if self._blocked.holds(uri, digest)), ""):
             return self._rejected(instruction, outcome, "purged_source", f"rests on {bad}", False)
         key = answer_key(outcome["answer"], outcome["statements"])
         if len(outcome["answer"]) > SHORT_ANSWER and (key in self._fresh or self._told(key)):
@@ -172,6 +214,16 @@ class Acceptance:
             usage=outcome["usage"],
         )
         return Decision(ordinal=instruction["ordinal"], row=None, rejection=rejection)
+
+
+def _secret_in(outcome: Outcome) -> str:
+    """Where a key stands in what would be kept; empty when nowhere."""
+    if find_secret(outcome["answer"]):
+        return "the answer"
+    if outcome["fault"] and find_secret(outcome["fault"]["detail"]):
+        return "the critic's words"
+    texts = [text for s in outcome["sources"] for text in (s["title"], s["uri"], *(q["text"] for q in s["quotes"]))]
+    return "a source" if any(map(find_secret, texts)) else ""
 
 
 def row_id(fingerprint: str, instruction_id: str) -> str:

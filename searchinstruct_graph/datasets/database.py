@@ -63,7 +63,8 @@ CREATE INDEX rejections_reason ON rejections (reason);
 CREATE INDEX rejections_ordinal ON rejections (ordinal);
 CREATE TABLE spending (
     role TEXT PRIMARY KEY, model_calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    cost_usd REAL, searches INTEGER NOT NULL, pages INTEGER NOT NULL
+    known_usd REAL NOT NULL, unknown_calls INTEGER NOT NULL, dearest_usd REAL NOT NULL,
+    searches INTEGER NOT NULL, pages INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """

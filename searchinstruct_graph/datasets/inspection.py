@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets import ledger as ledgers
-from searchinstruct_graph.datasets.acceptance import source_unit
+from searchinstruct_graph.datasets.acceptance import Blocked
 from searchinstruct_graph.datasets.database import connect, reading
 from searchinstruct_graph.datasets.export import check
 from searchinstruct_graph.datasets.ledger import NAME, read_rows
@@ -51,7 +51,8 @@ def run_status(folder: Path) -> RunStatus:
         facts = ledgers.read_facts(db)
         waiting = db.execute("SELECT count(*) FROM instructions WHERE status IN ('admitted', 'answered')").fetchone()[0]
         worked_on = holder(folder)
-        rate = _rate(db) if worked_on else None
+        rate = _rate(db, facts["session"]) if worked_on and "session" in facts else None
+        now = _since(facts["session"]) if worked_on and "session" in facts else 0.0
     target = int(run["options"]["target"])
     return RunStatus(
         run=str(folder),
@@ -63,19 +64,22 @@ def run_status(folder: Path) -> RunStatus:
         open=waiting,
         spending=spending,
         spent=ledgers.total(spending.values()),
-        seconds=float(facts.get("seconds", 0.0)),
+        seconds=float(facts.get("seconds", 0.0)) + now,
         rows_per_minute=None if rate is None else round(rate * 60, 2),
         seconds_left=None if not rate else round(max(0, target - funnel["accepted"]) / rate, 1),
     )
 
 
-def _rate(db: sqlite3.Connection) -> float | None:
-    """Rows a second, over the newest ones up to now."""
-    times = [t for (t,) in db.execute("SELECT committed_at FROM rows ORDER BY ordinal DESC LIMIT ?", (RECENT,))]
-    if len(times) < 2:
-        return None
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(times[-1])).total_seconds()
-    return len(times) / seconds if seconds > 0 else None
+def _since(time: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
+
+
+def _rate(db: sqlite3.Connection, session: str) -> float | None:
+    """Rows a second of the session at work, over the newest ones up to now."""
+    newest = "SELECT committed_at FROM rows WHERE committed_at >= ? ORDER BY ordinal DESC LIMIT ?"
+    times = [time for (time,) in db.execute(newest, (session, RECENT))]
+    seconds = _since(times[-1] if len(times) == RECENT else session)
+    return len(times) / seconds if times and seconds > 0 else None
 
 
 class Finding(NamedTuple):
@@ -193,30 +197,21 @@ def exported(folder: Path) -> list[Path]:
     return [path.with_name(path.name.removesuffix(suffix)) for path in sorted((folder / EXPORTS).glob(f"*{suffix}"))]
 
 
-def resting_on(db: sqlite3.Connection, source: str) -> tuple[list[int], list[int], list[str]]:
-    """(ordinals of instructions, numbers of rejections, URIs) that rest on a source: a URI, everything below it (a file with its
-    records, a folder, a site), a host name, or the SHA-256 of a page's text.
-    """
-    by_hash = len(source) == 64 and all(letter in "0123456789abcdef" for letter in source.lower())
-
-    def rests(uri: str, sha256: str) -> bool:
-        if by_hash:
-            return sha256 == source.lower()
-        below = source if source.endswith(("/", ":", "#")) else f"{source}/"
-        return uri == source or uri.startswith((below, f"{source}#")) or (source_unit(uri) == source)
-
+def resting_on(db: sqlite3.Connection, source: str) -> tuple[list[int], list[int]]:
+    """(ordinals of instructions, numbers of rejections) that rest on a source, as `Blocked` takes it."""
+    blocked = Blocked([source])
+    rests = blocked.holds
     rows: dict[int, None] = {}
-    uris: dict[str, None] = {}
     for ordinal, uri, sha256 in db.execute("SELECT ordinal, uri, sha256 FROM sources ORDER BY ordinal"):
         if rests(uri, sha256):
-            rows[ordinal] = uris[uri] = None
+            rows[ordinal] = None
     # A question that was written from a page rests on it as much as an answer does.
     for ordinal, uri in db.execute(
         "SELECT ordinal, rtrim(rtrim(value, '0123456789-'), '@') FROM instructions, json_each(origin, '$.passages')"
         " WHERE status IN ('admitted', 'answered', 'accepted', 'surplus') ORDER BY ordinal"
     ):
         if rests(uri, ""):
-            rows[ordinal] = uris[uri] = None
+            rows[ordinal] = None
     numbers = []
     for number, payload in db.execute("SELECT number, payload FROM rejections ORDER BY number"):
         held = json.loads(payload)
@@ -226,7 +221,7 @@ def resting_on(db: sqlite3.Connection, source: str) -> tuple[list[int], list[int
     for ordinal, outcome in db.execute("SELECT ordinal, outcome FROM answers ORDER BY ordinal"):
         if any(rests(each["uri"], each["sha256"]) for each in json.loads(outcome)["sources"]):
             rows[ordinal] = None
-    return list(rows), numbers, list(uris)
+    return list(rows), numbers
 
 
 def settings_shown(run: RunFile) -> dict[str, Any]:

@@ -217,11 +217,28 @@ class Ledger:
             lambda db: db.execute("UPDATE instructions SET status = 'answered' WHERE status = 'surplus'").rowcount
         )
 
+    async def begin_session(self) -> None:
+        """A command begins to work: from here on its time counts, and how the last one ended is no longer true."""
+
+        def work(db: sqlite3.Connection) -> None:
+            _note(db, "session", _now())
+            for name in ("ended", "reopen"):
+                db.execute("DELETE FROM facts WHERE name = ?", (name,))
+
+        await self._writer.write(work)
+
+    async def end_session(self, ended: str, seconds: float) -> None:
+        """The command is done: how it ended, and its working seconds."""
+
+        def work(db: sqlite3.Connection) -> None:
+            _note(db, "ended", ended)
+            _note(db, "seconds", float(read_facts(db).get("seconds", 0.0)) + seconds)
+
+        await self._writer.write(work)
+
     async def note(self, name: str, value: Any) -> None:
         """Keep a fact about the run."""
-        await self._writer.write(
-            lambda db: db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, encoded(value))).rowcount
-        )
+        await self._writer.write(lambda db: _note(db, name, value))
 
     async def purge(self, ordinals: Sequence[int]) -> None:
         """Remove rows with their quotes and sources; their instructions stay, marked, and are not answered again."""
@@ -231,6 +248,7 @@ class Ledger:
                 db.execute("DELETE FROM rows WHERE ordinal = ?", (ordinal,))
                 db.execute("DELETE FROM answers WHERE ordinal = ?", (ordinal,))
                 db.execute("UPDATE instructions SET status = 'purged' WHERE ordinal = ?", (ordinal,))
+            _note(db, "reopen", True)
 
         await self._writer.write(work)
 
@@ -280,7 +298,15 @@ def _insert_row(db: sqlite3.Connection, ordinal: int, row: Row, now: str) -> Non
     payload = {key: value for key, value in row.items() if key != "sources"}
     db.execute(
         "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (ordinal, row["id"], encoded(payload), row["grounding"], len(quotes), answer_key(row["answer"], row["statements"]), now),
+        (
+            ordinal,
+            row["id"],
+            encoded(payload),
+            row["grounding"],
+            len(quotes),
+            answer_key(row["answer"], row["statements"]),
+            now,
+        ),
     )
     db.executemany(
         "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -290,6 +316,10 @@ def _insert_row(db: sqlite3.Connection, ordinal: int, row: Row, now: str) -> Non
         ],
     )
     db.executemany("INSERT INTO quotes VALUES (?, ?, ?, ?, ?, ?)", quotes)
+
+
+def _note(db: sqlite3.Connection, name: str, value: Any) -> None:
+    db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, encoded(value)))
 
 
 def _reject(db: sqlite3.Connection, rejections: Iterable[tuple[int | None, Rejection]]) -> None:
@@ -309,14 +339,22 @@ def _spend(db: sqlite3.Connection, usage: dict[str, Any]) -> None:
         empty = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
         parts["search"] = {**empty, "searches": usage["searches"], "pages": usage["pages"]}
     for role, part in parts.items():
+        cost, calls = part["cost_usd"], part["model_calls"]
         db.execute(
-            # An unknown cost (null) makes the sum unknown: null plus anything is null.
-            "INSERT INTO spending VALUES (:role, :model_calls, :input_tokens, :output_tokens, :cost_usd, :searches, :pages)"
+            "INSERT INTO spending VALUES (:role, :model_calls, :input_tokens, :output_tokens, :known, :unknown, :dearest,"
+            " :searches, :pages)"
             " ON CONFLICT (role) DO UPDATE SET model_calls = model_calls + excluded.model_calls,"
             " input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,"
-            " cost_usd = cost_usd + excluded.cost_usd, searches = searches + excluded.searches,"
-            " pages = pages + excluded.pages",
-            {"role": role, **part},
+            " known_usd = known_usd + excluded.known_usd, unknown_calls = unknown_calls + excluded.unknown_calls,"
+            " dearest_usd = max(dearest_usd, excluded.dearest_usd),"
+            " searches = searches + excluded.searches, pages = pages + excluded.pages",
+            {
+                "role": role,
+                **part,
+                "known": cost or 0.0,
+                "unknown": calls if cost is None else 0,
+                "dearest": (cost or 0.0) / max(calls, 1),
+            },
         )
 
 
@@ -396,20 +434,32 @@ def read_funnel(db: sqlite3.Connection) -> Funnel:
 
 
 def read_spending(db: sqlite3.Connection) -> dict[str, Spent]:
-    """What the run has cost so far, by role; `search` holds searches and pages."""
+    """What the run has cost so far, by role; `search` holds searches and pages. One call of unknown cost makes the cost of
+    its role unknown.
+    """
     return {
         role: Spent(
             model_calls=calls,
             input_tokens=tokens_in,
             output_tokens=tokens_out,
-            cost_usd=cost,
+            cost_usd=None if unknown else known,
             searches=searches,
             pages=pages,
         )
-        for role, calls, tokens_in, tokens_out, cost, searches, pages in db.execute(
-            "SELECT role, model_calls, input_tokens, output_tokens, cost_usd, searches, pages FROM spending ORDER BY role"
+        for role, calls, tokens_in, tokens_out, known, unknown, searches, pages in db.execute(
+            "SELECT role, model_calls, input_tokens, output_tokens, known_usd, unknown_calls, searches, pages FROM spending"
+            " ORDER BY role"
         )
     }
+
+
+def read_money(db: sqlite3.Connection) -> tuple[float, float, int]:
+    """(dollars spent, dollars of the dearest call, calls of known cost); calls of unknown cost are taken for the dearest."""
+    known, unknown, dearest, calls = db.execute(
+        "SELECT coalesce(sum(known_usd), 0), coalesce(sum(unknown_calls), 0), coalesce(max(dearest_usd), 0),"
+        " coalesce(sum(model_calls - unknown_calls), 0) FROM spending"
+    ).fetchone()
+    return known + unknown * dearest, dearest, calls
 
 
 def total(spending: Iterable[Spent]) -> Spent:

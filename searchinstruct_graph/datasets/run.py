@@ -125,6 +125,11 @@ def open_run(folder: Path, configuration: dict[str, Any], options: dict[str, Any
     return run
 
 
+def stored_target(folder: Path) -> int | None:
+    """The target that the run was last given; None when there is no run yet."""
+    return int(read_run(folder)["options"]["target"]) if (folder / RUN).exists() else None
+
+
 def set_aside(folder: Path) -> Path | None:
     """Move the run of `folder` to `<folder>.1`, `.2`, ...; returns where it is now, None when there was none."""
     if not (folder / RUN).exists():

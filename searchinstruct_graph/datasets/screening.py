@@ -38,7 +38,7 @@ def screen_instruction(text: str, *, language: str | None) -> Finding | None:
     normal = normal_form(text)
     checks: tuple[Callable[[], Finding | None], ...] = (
         lambda: _empty(text),
-        lambda: _secret(text),
+        lambda: find_secret(text),
         lambda: _leaked_tokens(text),
         lambda: _refusal(normal),
         lambda: _markup(text, (), names=True),
@@ -61,7 +61,7 @@ def screen_answer(instruction: str, answer: str, *, language: str | None, eviden
     normal = normal_form(answer)
     checks: tuple[Callable[[], Finding | None], ...] = (
         lambda: _empty(answer),
-        lambda: _secret(answer),
+        lambda: find_secret(answer),
         lambda: _leaked_tokens(answer),
         lambda: _refusal(normal),
         lambda: _leaked_reference(normal, instruction),
@@ -140,7 +140,8 @@ _SECRET_PATTERNS = [(name, re.compile(pattern, re.ASCII)) for name, pattern in _
 _PLACEHOLDER = re.compile(r"([xX*.0_-])\1{7}|your|here|\.\.\.", re.IGNORECASE)
 
 
-def _secret(text: str) -> Finding | None:
+def find_secret(text: str) -> Finding | None:
+    """A key, token or private key in the text; the finding does not repeat it."""
     if not _any(_SECRET_MARKS, text):
         return None
     for name, pattern in _SECRET_PATTERNS:

@@ -41,9 +41,13 @@ def prompt_versions() -> dict[str, str]:
     return {prompt.name: str(prompt.version) for prompt in sorted(found, key=lambda prompt: prompt.name)}
 
 
-def role_models(context: BuildContext) -> dict[str, str]:
-    """The model of every role that works on this dataset."""
-    roles = ("expander", "planner", "searcher", "writer", "critic") if grounded(context) else ("expander", "respondent")
+def role_models(context: BuildContext, *, fixed_form: bool = False) -> dict[str, str]:
+    """The model of every role that works on this dataset; answers in a fixed form have their respondent."""
+    roles: tuple[str, ...] = ("expander", "planner", "searcher", "writer", "critic")
+    if not grounded(context):
+        roles = ("expander", "respondent")
+    elif fixed_form:
+        roles = (*roles, "respondent")
     return {role: resolve_model(context.model_for(role)) for role in roles}  # type: ignore[arg-type]
 
 

@@ -10,9 +10,10 @@ import asyncio
 import json
 import sqlite3
 import time
+from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -25,14 +26,13 @@ from searchinstruct_graph.agents.build_context import OPTIONS, BuildContext
 from searchinstruct_graph.agents.calls import keeping_calls
 from searchinstruct_graph.agents.sources import open_corpus, web_providers
 from searchinstruct_graph.datasets import ledger as ledgers
-from searchinstruct_graph.datasets.acceptance import Acceptance
+from searchinstruct_graph.datasets.acceptance import Acceptance, Blocked
 from searchinstruct_graph.datasets.contamination import Benchmark
 from searchinstruct_graph.datasets.database import connect
-from searchinstruct_graph.datasets.failpoints import failpoint
 from searchinstruct_graph.datasets.ledger import Decision, Instruction, Ledger, Outcome, WaveStatistics
 from searchinstruct_graph.datasets.pool import Pool
-from searchinstruct_graph.datasets.rows import Funnel, Spent
-from searchinstruct_graph.datasets.run import RunFile, held, open_run, set_aside
+from searchinstruct_graph.datasets.rows import Funnel, Spent, no_spending
+from searchinstruct_graph.datasets.run import RunFile, held, open_run, set_aside, stored_target
 from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
 from searchinstruct_graph.datasets.tasks import Task, read_task
 from searchinstruct_graph.errors import SearchInstructError, UsageError
@@ -43,18 +43,19 @@ from searchinstruct_graph.graphs.answering import (
     nothing_answered,
     prompt_versions,
     role_models,
+    spent_on,
 )
 from searchinstruct_graph.graphs.proposing import Candidate, History, Proposer, SeedProposer, TaskProposer
+from searchinstruct_graph.graphs.purse import MoneySpent, Purse, RunCalls
 from searchinstruct_graph.graphs.research import build_graph, checked_question
 from searchinstruct_graph.graphs.screening import Screen, rules_for
-from searchinstruct_graph.models.chat import OFFLINE, chat_model
+from searchinstruct_graph.models.chat import OFFLINE, chat_model, resolve_model
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.prices import require_price
-from searchinstruct_graph.models.usage import Usage
 from searchinstruct_graph.text.answers import Form
-from searchinstruct_graph.text.digest import sha256
+from searchinstruct_graph.text.digest import file_sha256, sha256
 from searchinstruct_graph.tools.corpus import Corpus
-from searchinstruct_graph.tools.corpus.language import detect
+from searchinstruct_graph.tools.corpus.language import detect, languages
 
 BARREN_WAVES = 3
 """Waves in a row that bring hardly anything new before the sources count as exhausted."""
@@ -64,10 +65,15 @@ HARDLY_NEW = 0.1
 ATTEMPTS = 3
 """Times that an instruction is tried while the provider fails."""
 
-FAILURES_IN_A_ROW = 20
-"""Provider failures without a success between them after which the run stops: the provider is down."""
+FAILURES_IN_A_ROW = 5
+"""Provider failures without a success between them after which the run stops, or as many as there are calls in flight:
+the provider is down. Each has had its retries.
+"""
 
-Ended = Literal["target", "exhausted", "max_waves", "max_cost", "stopped", "answers"]
+Ended = Literal["target", "exhausted", "crowded", "seeds", "max_waves", "max_cost", "stopped", "answers"]
+"""`crowded`: there were good answers, but of files or levels that had given their share; `seeds`: all seeds are answered,
+and none were to be expanded.
+"""
 
 
 class BuildResult(TypedDict):
@@ -79,7 +85,12 @@ class BuildResult(TypedDict):
     accepted: int
     funnel: Funnel
     spent: Spent
+    roles: dict[str, Spent]
+    for_keywords: Spent
+    """What finding keywords has cost, once for the whole run."""
     seconds: float
+    starting: float
+    """Of these, the seconds until the work began: sources, index, ledger."""
 
 
 class Happened(NamedTuple):
@@ -106,86 +117,23 @@ class Sources:
 
 
 def configuration(
-    sources: Sources, seeds: Sequence[Seed], focus: Sequence[Seed], context: BuildContext
+    sources: Sources, seeds: Sequence[Seed], focus: Sequence[Seed], task: Task | None, context: BuildContext
 ) -> dict[str, Any]:
     """Everything that determines the rows of a run."""
     settings = {name: value for name, value in asdict(context).items() if name not in OPTIONS}
-    models = role_models(context)
+    models = role_models(context, fixed_form=task is not None and task["answer_form"] != "open")
     for name in ("model", *(key for key in settings if key.endswith("_model"))):
         settings.pop(name)
     return {
         "method": "ds2-instruct" if sources.task else "searchinstruct",
         "seeds": sha256(ledgers.encoded(seeds)) if seeds else "",
         "focus": sha256(ledgers.encoded(focus)) if focus else "",
-        "task": dict(read_task(sources.task)) if sources.task else {},
+        "task": dict(task) if task else {},
+        "held_out": {path: file_sha256(path) for path in context.decontaminate},
         "models": models,
         "prompts": prompt_versions(),
         "settings": settings,
     }
-
-
-class MoneySpent(Exception):
-    """The next call might cost more than what is left of the run's money."""
-
-
-class Purse:
-    """The run's money. A call may begin only while it and all calls in flight would fit, each taken for the dearest yet."""
-
-    def __init__(self, cap: float | None, spent: float) -> None:
-        self._cap, self._spent = cap, spent
-        self._in_flight = 0
-        self._dearest = 0.0
-        self.empty = False
-
-    def begin(self) -> None:
-        """Set the price of a call aside. Raises MoneySpent."""
-        wanted = self._spent + (self._in_flight + 1) * self._dearest
-        if self._cap is not None and (wanted > self._cap or self._spent >= self._cap):
-            self.empty = True
-            raise MoneySpent
-        self._in_flight += 1
-
-    def end(self) -> None:
-        """The call is over; what it cost is told by `pay`."""
-        self._in_flight -= 1
-
-    def pay(self, usage: Usage) -> None:
-        """Pay for a call."""
-        cost = usage["cost_usd"] or 0.0
-        self._spent += cost
-        self._dearest = max(self._dearest, cost / max(usage["model_calls"], 1))
-
-
-class RunCalls:
-    """The ledger as the store of the calls of one piece of work; the gate and the purse are the run's."""
-
-    def __init__(self, ledger: Ledger, scope: str, gate: asyncio.Semaphore, purse: Purse) -> None:
-        self._ledger, self._scope, self._gate, self._purse = ledger, scope, gate, purse
-
-    def saved(self, key: str) -> tuple[Any, Usage] | None:
-        """The reply of an earlier process."""
-        return self._ledger.saved_call(f"{self._scope}:{key}")
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Stands around a call. Raises MoneySpent when it could cost more than is left."""
-        async with self._gate:
-            self._purse.begin()
-            failpoint("call.before")
-            try:
-                yield
-            finally:
-                self._purse.end()
-
-    async def save(self, key: str, reply: Any, usage: Usage) -> None:
-        """Keep a reply; returns when it is on the disk."""
-        self._purse.pay(usage)
-        await self._ledger.save_call(f"{self._scope}:{key}", self._scope, reply, dict(usage))
-
-    async def lost(self, usage: Usage) -> None:
-        """Account for a call without a reply."""
-        self._purse.pay(usage)
-        await self._ledger.spend(dict(usage))
 
 
 class _Build:
@@ -212,9 +160,10 @@ class _Build:
         rules = rules_for(context, run["fingerprint"], task is not None, corpus, facts.get("documents", {}))
         self.screen = Screen(context, proposer, run["fingerprint"], pool, benchmark)
         versions = {"searchinstruct-graph": run["version"], **prompt_versions()}
-        blocked = facts.get("purged", [])
+        blocked = Blocked(facts.get("purged", []))
         told = partial(ledgers.has_answer, db)
-        self.acceptance = Acceptance(rules, role_models(context), versions, told, blocked)
+        fixed = task is not None and task["answer_form"] != "open"
+        self.acceptance = Acceptance(rules, role_models(context, fixed_form=fixed), versions, told, blocked)
         # The run's money is in the purse; a row's own settings know no limit of it.
         self.row_context = replace(context, max_cost=None)
         self.graph = build_graph()
@@ -230,15 +179,18 @@ class _Build:
         self.good = 0
         """Answers among `answered` that have no fault."""
         self.reasons: Counter[str] = Counter()
-        self.attempts: Counter[int] = Counter()
+        self.attempts: dict[int, tuple[int, int]] = {}
+        """Of instructions that the provider failed: how often, and how many answers there were before the first time."""
+        self.successes = 0
+        self.proposing: asyncio.Task[Any] | None = None
         self.failing = 0
         self.spent = ledgers.total(ledgers.read_spending(db).values())
         self.gate = asyncio.Semaphore(context.concurrency)
         # More answers than calls: while one is being committed, another may call.
         self.width = context.concurrency + max(2, context.concurrency // 2)
-        self.purse = Purse(context.max_cost, self.spent["cost_usd"] or 0.0)
+        self.purse = Purse(context.max_cost, *ledgers.read_money(db))
         self.decided = self.decided_here = 0
-        self.barren = 0
+        self.barren = self.surplus = 0
 
     # Taking up what an earlier process has done.
 
@@ -252,7 +204,8 @@ class _Build:
         self.proposer.restore([k for (k,) in self.db.execute("SELECT keyword FROM keywords ORDER BY position")])
         for instruction in ledgers.read_instructions(self.db):
             self._take(instruction)
-        for ordinal, outcome in self.db.execute("SELECT ordinal, outcome FROM answers ORDER BY ordinal"):
+        waiting = "SELECT ordinal, outcome FROM answers JOIN instructions USING (ordinal) WHERE status = 'answered'"
+        for ordinal, outcome in self.db.execute(f"{waiting} ORDER BY ordinal"):
             self._answered(ordinal, json.loads(outcome))
         self.queue = deque(each for each in self.queue if each["ordinal"] not in self.answered)
         self.reasons.update(ledgers.read_funnel(self.db)["reasons"])
@@ -283,47 +236,58 @@ class _Build:
         """Work until there are enough rows, or no more can be had."""
         if not self.waves:
             await self._commit_seeds()
-        running: dict[asyncio.Task[Any], Instruction | None] = {}
-        proposing: asyncio.Task[Any] | None = None
+        running: dict[asyncio.Task[Any], Instruction] = {}
+        try:
+            return await self._work(running)
+        finally:
+            # Whatever ended the run: nothing may call or write after it.
+            left = [*running, *([self.proposing] if self.proposing else [])]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _work(self, running: dict[asyncio.Task[Any], Instruction]) -> Ended:
         fatal: BaseException | None = None
         while True:
             await self._decide()
-            ended = self._ended(proposing is not None, bool(running))
+            ended = self._ended(self.proposing is not None, bool(running))
             if fatal is None and ended is None and not self.stop.is_set():
-                if proposing is None and len(self.queue) < self.width and self._may_propose():
-                    proposing = asyncio.create_task(self._wave(len(self.waves)))
+                if self.proposing is None and len(self.queue) < self.width and self._may_propose():
+                    self.proposing = asyncio.create_task(self._wave(len(self.waves)))
                 while self.queue and len(running) < self.width and self._wanted(len(running)):
                     instruction = self.queue.popleft()
                     running[asyncio.create_task(self._answer(instruction))] = instruction
-            waiting: set[asyncio.Task[Any]] = {*running, *([proposing] if proposing else [])}
+            waiting: set[asyncio.Task[Any]] = {*running, *([self.proposing] if self.proposing else [])}
             if not waiting:
                 if fatal:
                     raise fatal
                 if ended or self.stop.is_set():
                     return ended or "stopped"
                 raise AssertionError("nothing is under way and nothing can be begun")
-            if ended in ("target", "max_cost", "answers") and proposing is not None and not running:
+            if ended in ("target", "max_cost", "answers") and self.proposing is not None and not running:
                 # What is still being proposed is not needed; its replies are kept, should the target be raised.
-                proposing.cancel()
+                self.proposing.cancel()
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 asked = running.pop(task, None)
                 try:
                     task.result()
                     self.failing = 0
+                    self.successes += asked is not None
                 except asyncio.CancelledError:
-                    if task is not proposing:
+                    if task is not self.proposing:
                         raise
                 except MoneySpent:
                     # The instruction waits for a larger purse; what was asked for it so far is kept.
-                    pass
+                    if asked is not None:
+                        self._put_back(asked)
                 except Unanswered as error:
                     assert asked is not None
                     fatal = fatal or await self._unanswered(asked, str(error))
                 except SearchInstructError as error:
                     fatal = fatal or error
-                if task is proposing:
-                    proposing = None
+                if task is self.proposing:
+                    self.proposing = None
 
     def _ended(self, proposing: bool, working: bool) -> Ended | None:
         if self.acceptance.full:
@@ -336,7 +300,9 @@ class _Build:
             return None
         if self.context.max_waves is not None and len(self.waves) > self.context.max_waves:
             return "max_waves"
-        return "exhausted" if self._exhausted() else None
+        if not self._exhausted():
+            return None
+        return "seeds" if not self.context.expand else "crowded" if self.surplus else "exhausted"
 
     def _exhausted(self) -> bool:
         return self.barren >= BARREN_WAVES or (not self.context.expand and bool(self.waves))
@@ -358,18 +324,26 @@ class _Build:
         return self.acceptance.accepted + self.good + running * share < self.context.target
 
     async def _unanswered(self, instruction: Instruction, why: str) -> SearchInstructError | None:
+        """Try again later; give up on the instruction only when others are answered meanwhile, on the run when none is."""
+        ordinal = instruction["ordinal"]
         self.failing += 1
-        self.attempts[instruction["ordinal"]] += 1
+        count, before = self.attempts.get(ordinal, (0, self.successes))
+        self.attempts[ordinal] = (count + 1, before)
         self.tell(self._happened("note", f"not answered: {why}"))
-        if self.failing >= FAILURES_IN_A_ROW:
+        if self.failing >= max(FAILURES_IN_A_ROW, self.context.concurrency):
             return SearchInstructError(f"{self.failing} answers in a row failed, the last: {why}")
-        if self.attempts[instruction["ordinal"]] < ATTEMPTS:
-            self.queue.appendleft(instruction)
+        if count + 1 < ATTEMPTS or self.successes == before:
+            self._put_back(instruction)
             return None
         outcome = nothing_answered(why)
-        await self.ledger.commit_answer(instruction["ordinal"], outcome)
-        self._answered(instruction["ordinal"], outcome)
+        await self.ledger.commit_answer(ordinal, outcome)
+        self._answered(ordinal, outcome)
         return None
+
+    def _put_back(self, instruction: Instruction) -> None:
+        """Into its place: what comes first is what later answers wait for."""
+        at = bisect_left(self.queue, instruction["ordinal"], key=lambda each: each["ordinal"])
+        self.queue.insert(at, instruction)
 
     # Steps.
 
@@ -381,6 +355,8 @@ class _Build:
         history = self._history()
         with keeping_calls(RunCalls(self.ledger, f"wave:{number}", self.gate, self.purse)):
             proposed = await self.proposer.propose(number, history)
+        if proposed.keywords:
+            await self.ledger.note("for_keywords", spent_on(proposed.for_keywords))
         if proposed.failures and not proposed.candidates:
             raise SearchInstructError(f"no instruction could be proposed: {proposed.failures[-1]}")
         for failure in dict.fromkeys(proposed.failures):
@@ -458,6 +434,7 @@ class _Build:
             _, decided, accepted = self.tallies[instruction["wave"]]
             decided[level] += 1
             accepted[level] += decision["row"] is not None
+            self.surplus += decision["row"] is None and decision["rejection"] is None
             if decision["rejection"]:
                 self.reasons[decision["rejection"]["reason"]] += 1
             decisions.append(decision)
@@ -496,7 +473,32 @@ def checked(sources: Sources, context: BuildContext) -> tuple[list[Seed], list[S
     for seed in [*seeds, *focus]:
         checked_question(seed["text"])
     check_models(context)
+    _check_options(sources, task, context)
     return seeds, focus, task
+
+
+_OF_SEEDS = ("grow", "expand", "answer_seeds", "seeds_per_call", "questions_per_call")
+_OF_TASKS = ("pairs", "keywords", "keyword_rounds", "corpus_rounds")
+
+
+def _check_options(sources: Sources, task: Task | None, context: BuildContext) -> None:
+    """Refuse settings that would do nothing here."""
+    plain = BuildContext()
+    for name in _OF_SEEDS if task else _OF_TASKS:
+        if getattr(context, name) != getattr(plain, name):
+            other = "seeds, and this run is made from a task" if task else "a task, and this run is made from seeds"
+            raise UsageError(f"{name} is a setting of {other}; leave it out")
+    if not context.expand and not context.answer_seeds:
+        raise UsageError("with neither expand nor answer_seeds there is nothing to answer")
+    if task and task["answer_form"] != "open":
+        for name in {resolve_model(context.model_for("respondent"))}:
+            if name == OFFLINE:
+                raise UsageError(
+                    f"the offline model is extractive: it cannot answer in the form {task['answer_form']}; name a language "
+                    "model (--model NAME, or --respondent-model NAME)"
+                )
+    if context.language and context.language not in languages():
+        raise UsageError(f"language {context.language!r} is not known; known are: {', '.join(sorted(languages()))}")
 
 
 def check_models(context: BuildContext) -> None:
@@ -541,38 +543,46 @@ async def build(
     place = _place(folder)
     seeds, focus, task = await asyncio.to_thread(checked, sources, context)
     with held(place), ExitStack() as open_parts:
-        if new_run:
-            set_aside(place)
-        settings = configuration(sources, seeds, focus, context)
-        options = {name: getattr(context, name) for name in OPTIONS}
-        run = open_run(place, settings, options, version("searchinstruct-graph"))
+        # Everything that may be wrong with the inputs shows before the folder becomes a run.
         corpus = await open_corpus(context) if grounded(context) else None
         embedder = await asyncio.to_thread(embeddings, context.embeddings)
         benchmark = None
         if context.decontaminate:
             benchmark = await asyncio.to_thread(Benchmark.load, context.decontaminate, embedder)
+        if new_run:
+            set_aside(place)
+        settings = configuration(sources, seeds, focus, task, context)
+        options = {name: getattr(context, name) for name in OPTIONS}
+        before = stored_target(place)
+        run = open_run(place, settings, options, version("searchinstruct-graph"))
         ledger = open_parts.enter_context(closing(Ledger(place)))
         db = open_parts.enter_context(closing(connect(ledger.path, readonly=True)))
         salt = run["fingerprint"]
-        blocked = ledgers.read_facts(db).get("purged", [])
+        blocked = Blocked(ledgers.read_facts(db).get("purged", []))
         proposer: Proposer = (
             TaskProposer(task, context, corpus, salt, blocked)
             if task
             else SeedProposer(seeds, focus, context, corpus, salt, blocked)
         )
         pool = Pool(embedder, lambda ordinal: ledgers.read_text(db, ordinal))
-        if db.execute("SELECT count(*) FROM rows").fetchone()[0] < context.target:
+        facts = ledgers.read_facts(db)
+        rows = ledgers.read_counts(db)[0]
+        if rows > context.target:
+            raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
+        if rows < context.target and (before != context.target or facts.get("reopen")):
             await ledger.reopen_surplus()
+        await ledger.begin_session()
         await _note_inputs(ledger, corpus, benchmark)
         work = _Build(ledger, db, run, proposer, pool, benchmark, context, task, corpus, tell, answers)
         await asyncio.to_thread(work.restore)
         stop(work.stop.set)
         tell(work._happened("start", f"run {place}"))
+        starting = time.monotonic() - began
+        ended: Ended | Literal["failed"] = "failed"
         try:
             ended = await work.go()
         finally:
-            await ledger.note("seconds", _seconds(db) + time.monotonic() - began)
-        await ledger.note("ended", ended)
+            await ledger.end_session(ended, time.monotonic() - began)
         return BuildResult(
             run=str(place),
             ended=ended,
@@ -580,7 +590,10 @@ async def build(
             accepted=work.acceptance.accepted,
             funnel=ledgers.read_funnel(db),
             spent=ledgers.total(ledgers.read_spending(db).values()),
+            roles=ledgers.read_spending(db),
+            for_keywords=ledgers.read_facts(db).get("for_keywords", no_spending()),
             seconds=round(time.monotonic() - began, 3),
+            starting=round(starting, 3),
         )
 
 
@@ -598,7 +611,3 @@ async def _note_inputs(ledger: Ledger, corpus: Corpus | None, benchmark: Benchma
         await ledger.note("held_out", {"files": sorted(benchmark.files.items()), "items": len(benchmark)})
     if corpus is not None and sum(report.documents for report in corpus.report) <= LISTED:
         await ledger.note("documents", dict(await asyncio.to_thread(corpus.documents)))
-
-
-def _seconds(db: sqlite3.Connection) -> float:
-    return float(ledgers.read_facts(db).get("seconds", 0.0))

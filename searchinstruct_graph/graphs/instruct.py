@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import operator
 from collections import Counter
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from langgraph.graph import END, START, StateGraph
@@ -87,6 +88,7 @@ class AnswerTask(TypedDict):
 
     instruction: Instruction
     task: str
+    max_cost: float | None
 
 
 def _settings(runtime: Runtime[BuildContext]) -> BuildContext:
@@ -142,11 +144,13 @@ async def propose(state: InstructState, runtime: Runtime[BuildContext]) -> dict[
     proposer = await _proposer(state, context)
     keywords = state["keywords"]
     candidates: list[Candidate]
+    spent = no_usage()
     if wave == 0:
         candidates = proposer.seeds()
     else:
         proposed = await proposer.propose(wave, _history(state))
         candidates = proposed.candidates
+        spent = add_usage(proposed.for_keywords, proposed.usage)
         keywords = [keyword for keyword, _ in proposed.keywords] or keywords
     known = [instruction["text"] for instruction in state["instructions"]]
     admitted, refused = await asyncio.to_thread(_screened, context, proposer, _salt(state), wave, candidates, known)
@@ -155,6 +159,7 @@ async def propose(state: InstructState, runtime: Runtime[BuildContext]) -> dict[
         progress("propose", f"wave {wave}: {len(admitted)} of {len(candidates)} instructions are new")
     )
     return {
+        "usage": spent,
         "keywords": keywords,
         "instructions": [*state["instructions"], *admitted],
         "rejections": [*state["rejections"], *refused],
@@ -187,12 +192,20 @@ def _history(state: InstructState) -> History:
 
 
 def to_answers(state: InstructState, runtime: Runtime[BuildContext]) -> list[Send] | Literal["collect"]:
-    """One branch an instruction of the wave that is to be answered."""
-    wave = len(state["waves"]) - 1
-    fresh = [i for i in state["instructions"] if i["wave"] == wave and i["status"] == "admitted"]
-    wanted = max(1, 2 * (_settings(runtime).target - len(state["rows"])))
-    tasks = [Send("answer", AnswerTask(instruction=i, task=state.get("task") or "")) for i in fresh[:wanted]]
+    """One branch an instruction that is to be answered, as many at once as the settings allow and the target still needs."""
+    context = _settings(runtime)
+    wanted = max(1, min(context.concurrency, 2 * (context.target - len(state["rows"]))))
+    left = None if context.max_cost is None else context.max_cost - (state["usage"]["cost_usd"] or 0.0)
+    if left is not None and left <= 0:
+        return "collect"
+    some = _unanswered(state)[:wanted]
+    part = None if left is None else left / max(1, len(some))
+    tasks = [Send("answer", AnswerTask(instruction=i, task=state.get("task") or "", max_cost=part)) for i in some]
     return tasks or "collect"
+
+
+def _unanswered(state: InstructState) -> list[Instruction]:
+    return [i for i in state["instructions"] if i["status"] == "admitted" and i["id"] not in state["decided"]]
 
 
 _research = build_research()
@@ -200,7 +213,7 @@ _research = build_research()
 
 async def answer_one(state: AnswerTask, runtime: Runtime[BuildContext]) -> dict[str, Any]:
     """Answer one instruction with the research machine, or from the model's memory when there are no sources."""
-    context = _settings(runtime)
+    context = replace(_settings(runtime), max_cost=state["max_cost"])
     task = read_task(state["task"]) if state["task"].strip() else None
     form, options = (task["answer_form"], task["options"]) if task else ("open", [])
     text = state["instruction"]["text"]
@@ -213,13 +226,15 @@ async def answer_one(state: AnswerTask, runtime: Runtime[BuildContext]) -> dict[
     return {"answers": [Answered(ordinal=state["instruction"]["ordinal"], outcome=outcome)], "usage": usage}
 
 
-def collect(state: InstructState, runtime: Runtime[BuildContext]) -> dict[str, Any]:
+async def collect(state: InstructState, runtime: Runtime[BuildContext]) -> dict[str, Any]:
     """Decide about the wave's answers in the order of instructions."""
     context = _settings(runtime)
     _, task = _inputs(state)
     told = {answer_key(row["answer"], row["statements"]) for row in state["rows"]}
     versions = {"searchinstruct-graph": _version(), **prompt_versions()}
-    rules = rules_for(context, _salt(state), task is not None, None, {})
+    corpus = await open_corpus(context, refresh=False) if grounded(context) else None
+    sizes = dict(await asyncio.to_thread(corpus.documents)) if corpus else {}
+    rules = rules_for(context, _salt(state), task is not None, corpus, sizes)
     acceptance = Acceptance(rules, role_models(context), versions, told.__contains__)
     levels = Counter(row["origin"]["bloom"] for row in state["rows"])
     sources = Counter(row["sources"][0]["uri"] for row in state["rows"] if row["sources"])
@@ -240,13 +255,20 @@ def collect(state: InstructState, runtime: Runtime[BuildContext]) -> dict[str, A
     return {"rows": rows, "rejections": rejections, "decided": decided, "answers": Overwrite([])}
 
 
-def go_on(state: InstructState, runtime: Runtime[BuildContext]) -> Literal["propose", "__end__"]:
-    """Another wave, unless there are enough rows or nothing new comes."""
+def go_on(state: InstructState, runtime: Runtime[BuildContext]) -> list[Send] | Literal["propose", "__end__"]:
+    """The next answers, then another wave, unless there are enough rows, no money, or nothing new comes."""
     context, waves = _settings(runtime), state["waves"]
+    if len(state["rows"]) >= context.target:
+        return "__end__"
+    if context.max_cost is not None and (state["usage"]["cost_usd"] or 0.0) >= context.max_cost:
+        return "__end__"
+    if _unanswered(state):
+        tasks = to_answers(state, runtime)
+        return "__end__" if tasks == "collect" else tasks
     most = context.max_waves if context.max_waves is not None else MOST_WAVES
     barren = len(waves) > 3 and all(wave["admitted"] == 0 for wave in waves[-3:])
     only_seeds = bool(state.get("seeds")) and not context.expand
-    return END if len(state["rows"]) >= context.target or len(waves) > most or barren or only_seeds else "propose"  # type: ignore[return-value]
+    return "__end__" if len(waves) > most or barren or only_seeds else "propose"
 
 
 def _version() -> str:
@@ -268,7 +290,7 @@ def build_instruct() -> Any:
     builder.add_edge("prepare", "propose")
     builder.add_conditional_edges("propose", to_answers, ["answer", "collect"])
     builder.add_edge("answer", "collect")
-    builder.add_conditional_edges("collect", go_on, ["propose", END])
+    builder.add_conditional_edges("collect", go_on, ["answer", "propose", END])
     return builder.compile(name="instruct")
 
 

@@ -6,24 +6,26 @@ the clock or on the number of workers: a resumed run proposes what the unkilled 
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.agents.curriculum import Direction, clean_keywords, name_keywords, write_question
 from searchinstruct_graph.agents.expander import WANTED_KINDS, expand, passage_id
+from searchinstruct_graph.datasets.acceptance import Blocked
 from searchinstruct_graph.datasets.ledger import Instruction
 from searchinstruct_graph.datasets.rows import BLOOM, Method, Operation
-from searchinstruct_graph.datasets.seeds import Seed, question_kind, seed_of
+from searchinstruct_graph.datasets.seeds import Seed, question_kind, seed_id, seed_of
 from searchinstruct_graph.datasets.tasks import Task, described
 from searchinstruct_graph.graphs.answering import form_suffix
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.limits import Allowance
+from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.structured import Failure
+from searchinstruct_graph.models.usage import Usage, add_usage, join_usage, no_usage
 from searchinstruct_graph.text.words import words
 from searchinstruct_graph.tools.corpus import Corpus, Passage
 
@@ -64,11 +66,15 @@ class Candidate(NamedTuple):
 
 
 class Proposed(NamedTuple):
-    """A wave's candidates in order, the calls that failed, and the keywords of a first wave as (keyword, origin)."""
+    """A wave's candidates in order, the calls that failed, and the keywords of a first wave as (keyword, origin), with what
+    they have cost.
+    """
 
     candidates: list[Candidate]
     failures: list[str]
     keywords: list[tuple[str, str]]
+    usage: Usage
+    for_keywords: Usage
 
 
 @dataclass
@@ -112,8 +118,8 @@ def wave_size(target: int) -> int:
 class _Asked:
     """Which passages were shown, and the last questions asked of each passage or keyword; `blocked` ones are not shown."""
 
-    def __init__(self, blocked: Collection[str] = ()) -> None:
-        self.blocked = frozenset(blocked)
+    def __init__(self, blocked: Blocked | None = None) -> None:
+        self.blocked = blocked or Blocked()
         self.shown: Counter[str] = Counter()
         self.documents: Counter[str] = Counter()
         self._questions: dict[str, list[str]] = {}
@@ -144,7 +150,7 @@ async def _pick(
         return []
     found = await corpus.search(query, REACH)
     weights: list[tuple[float, int, Passage]] = []
-    for rank, passage in enumerate(each for each in found if each.uri not in asked.blocked):
+    for rank, passage in enumerate(each for each in found if not asked.blocked.holds(each.uri)):
         name = passage_id(passage)
         shown = asked.shown[name] + taken[name]
         crowd = asked.documents[passage.uri] + taken[passage.uri]
@@ -168,10 +174,12 @@ class SeedProposer:
         context: BuildContext,
         corpus: Corpus | None,
         salt: str,
-        blocked: Collection[str] = (),
+        blocked: Blocked | None = None,
     ) -> None:
         self._seeds = [*focus, *seeds]
         self._focus = {seed["id"] for seed in focus}
+        self._families: dict[str, str] = {}
+        """Of grown seeds: the family that they came from."""
         self._context, self._corpus, self._salt = context, corpus, salt
         self._asked = _Asked(blocked)
         self._size = wave_size(context.target)
@@ -206,12 +214,13 @@ class SeedProposer:
             self._asked.note(instruction)
             origin = instruction["origin"]
             if self._context.grow and origin["operation"] != "seed":
+                self._families[seed_id(instruction["text"])] = origin["family"]
                 self._seeds.append(seed_of(instruction["text"], kind=origin["kind"], subtopic=origin["subtopic"]))
 
     async def propose(self, wave: int, history: History) -> Proposed:
         """Independent calls, each on its own weighted draw of seeds without replacement."""
         if not self._context.expand:
-            return Proposed([], [], [])
+            return Proposed([], [], [], no_usage(), no_usage())
         calls = -(-self._size // self._context.questions_per_call)
         draw = random.Random(f"{self._salt}:{wave}")
         taken: Counter[str] = Counter()
@@ -219,13 +228,19 @@ class SeedProposer:
         shown = [self._draw(draw) for _ in range(calls)]
         pages = [await _pick(self._corpus, draw.choice(s)["text"], self._asked, taken, PASSAGES, draw) for s in shown]
         allowance = self._context.limits()
-        made = await asyncio.gather(
-            *(
+        made = await together(
+            (
                 self._call(seeds, found, _turn(kinds, number), allowance, wave * 10_000 + number)
                 for number, (seeds, found) in enumerate(zip(shown, pages, strict=True))
             )
         )
-        return Proposed([c for part, _ in made for c in part], [failure for _, failure in made if failure], [])
+        return Proposed(
+            [candidate for part in made for candidate in part.candidates],
+            [part.failure for part in made if part.failure],
+            [],
+            join_usage([part.usage for part in made]),
+            no_usage(),
+        )
 
     def _draw(self, draw: random.Random) -> list[Seed]:
         # Weighted draw without replacement: Efraimidis and Spirakis, 2006 (keys u^(1/w), the largest win).
@@ -235,13 +250,13 @@ class SeedProposer:
 
     async def _call(
         self, seeds: Sequence[Seed], pages: Sequence[Passage], kinds: Sequence[str], allowance: Allowance, seed: int
-    ) -> tuple[list[Candidate], str]:
+    ) -> _Call:
         known = self._asked.of([passage_id(page) for page in pages])
         count = self._context.questions_per_call
         texts = [each["text"] for each in seeds]
         reply = await expand(texts, count, kinds, known, pages, self._context, allowance, seed)
         if isinstance(reply, Failure):
-            return [], f"{reply.kind}: {reply.detail}"
+            return _Call([], f"{reply.kind}: {reply.detail}", reply.usage)
         candidates = []
         for question in reply.value.questions[: 2 * count]:
             parents = [seeds[number - 1] for number in question.seeds if 1 <= number <= len(seeds)]
@@ -252,7 +267,11 @@ class SeedProposer:
                     operation=question.operation,
                     parents=[parent["id"] for parent in parents],
                     # What rewords a seed stays on its side of a split; what is new stays with its page.
-                    family=parents[0]["id"] if made_of else pages[0].uri if pages else "",
+                    family=self._families.get(parents[0]["id"], parents[0]["id"])
+                    if made_of
+                    else pages[0].uri
+                    if pages
+                    else "",
                     kind=question.kind if question.kind in WANTED_KINDS else question_kind(question.text),
                     subtopic=parents[0]["subtopic"] if parents else "",
                     keywords=[],
@@ -260,7 +279,15 @@ class SeedProposer:
                     passages=[passage_id(page) for page in pages],
                 )
             )
-        return candidates, ""
+        return _Call(candidates, "", reply.usage)
+
+
+class _Call(NamedTuple):
+    """What one call of the expander gave: candidates, or why there are none."""
+
+    candidates: list[Candidate]
+    failure: str
+    usage: Usage
 
 
 def _turn(kinds: Sequence[str], number: int) -> list[str]:
@@ -274,7 +301,7 @@ class TaskProposer:
     method: Method = "ds2-instruct"
 
     def __init__(
-        self, task: Task, context: BuildContext, corpus: Corpus | None, salt: str, blocked: Collection[str] = ()
+        self, task: Task, context: BuildContext, corpus: Corpus | None, salt: str, blocked: Blocked | None = None
     ) -> None:
         self._task, self._context, self._corpus, self._salt = task, context, corpus, salt
         self._keywords: list[str] = []
@@ -304,26 +331,29 @@ class TaskProposer:
         """Questions for the slots of a wave; the first wave finds the keywords as well."""
         named: list[tuple[str, str]] = []
         failures: list[str] = []
+        spent = no_usage()
         if not self._keywords:
-            named, failures = await self.find_keywords()
+            named, failures, spent = await self.find_keywords()
             self._keywords = [keyword for keyword, _ in named]
             if not self._keywords:
-                return Proposed([], failures or ["no keyword was found"], [])
+                return Proposed([], failures or ["no keyword was found"], [], no_usage(), spent)
         slots = await self._slots(wave, history)
-        made = await asyncio.gather(
-            *(self._question(slot, wave * 10_000 + number) for number, slot in enumerate(slots))
-        )
-        asked = [candidate for candidate, _ in made if candidate and candidate.text]
-        return Proposed(asked, failures + [failure for _, failure in made if failure], named)
+        made = await together((self._question(slot, wave * 10_000 + number) for number, slot in enumerate(slots)))
+        asked = [candidate for part in made for candidate in part.candidates if candidate.text]
+        failures += [part.failure for part in made if part.failure]
+        return Proposed(asked, failures, named, join_usage([part.usage for part in made]), spent)
 
     # Keywords.
 
-    async def find_keywords(self) -> tuple[list[tuple[str, str]], list[str]]:
-        """Core keywords, then prerequisites and advanced ones, then what passages of the corpus name: (keyword, origin)."""
+    async def find_keywords(self) -> tuple[list[tuple[str, str]], list[str], Usage]:
+        """Core keywords, then prerequisites and advanced ones, then what passages of the corpus name, as (keyword, origin);
+        the calls that failed; what it has cost.
+        """
         context, draw = self._context, random.Random(f"{self._salt}:keywords")
         task = described(self._task)
         found = _Merged(context.embeddings)
         failures: list[str] = []
+        spent = no_usage()
         enough = max(context.keywords, context.target // 3)
 
         async def ask(
@@ -332,6 +362,8 @@ class TaskProposer:
             # The live list, newest last; a model reads no more than that.
             known = found.names[-300:]
             reply = await name_keywords(direction, task, count, shown, known, pages, context, context.limits(), seed)
+            nonlocal spent
+            spent = add_usage(spent, reply.usage)
             if isinstance(reply, Failure):
                 failures.append(f"keywords: {reply.kind}: {reply.detail}")
                 return []
@@ -355,12 +387,12 @@ class TaskProposer:
                 break
             shown = draw.sample(found.names, min(10, len(found.names)))
             pages = await pages_for(" ".join([task, *shown]), min(50, max(8, enough // 2)))
-            terms = await asyncio.gather(*(ask("corpus", 5, shown, [page], number) for page in pages))
+            terms = await together(ask("corpus", 5, shown, [page], number) for page in pages)
             for part in terms:
                 found.add(part, "corpus")
             if len(found.names) - before < FEW_NEW * before:
                 break
-        return list(zip(found.names, found.origins, strict=True)), failures
+        return list(zip(found.names, found.origins, strict=True)), failures, spent
 
     # Questions.
 
@@ -412,19 +444,21 @@ class TaskProposer:
             return min(near, key=lambda keyword: (used[keyword], keyword)) if near else None
         return draw.choice([keyword for keyword in self._keywords if keyword != first])
 
-    async def _question(self, slot: _Slot, seed: int) -> tuple[Candidate | None, str]:
+    async def _question(self, slot: _Slot, seed: int) -> _Call:
         """The slot's question; when none can be asked, another keyword's at the same level."""
-        candidate, failure = await self._asked_for(slot, seed)
+        call = await self._asked_for(slot, seed)
+        spent = call.usage
         for attempt in range(1, TRIES):
-            if failure or (candidate and candidate.text):
+            if call.failure or call.candidates[0].text:
                 break
             # Its own counters: tries of a wave run side by side, and must not depend on their order.
             draw = random.Random(f"{self._salt}:{seed}:{attempt}")
             slot = await self._slot(slot.level, self._used, Counter(), draw)
-            candidate, failure = await self._asked_for(slot, seed)
-        return candidate, failure
+            call = await self._asked_for(slot, seed)
+            spent = add_usage(spent, call.usage)
+        return call._replace(usage=spent)
 
-    async def _asked_for(self, slot: _Slot, seed: int) -> tuple[Candidate | None, str]:
+    async def _asked_for(self, slot: _Slot, seed: int) -> _Call:
         """The model's question for the slot; without text when it says that none can be asked."""
         task, context = self._task, self._context
         places = [passage_id(page) for page in slot.pages]
@@ -442,9 +476,9 @@ class TaskProposer:
             seed,
         )
         if isinstance(reply, Failure):
-            return None, f"{reply.kind}: {reply.detail}"
+            return _Call([], f"{reply.kind}: {reply.detail}", reply.usage)
         text = reply.value.question.strip()
-        return Candidate(
+        candidate = Candidate(
             text=text if "\n" in text and task["options"] else " ".join(text.split()),
             operation="keyword-pair" if len(slot.keywords) > 1 else "keyword",
             parents=[],
@@ -454,7 +488,8 @@ class TaskProposer:
             keywords=slot.keywords,
             bloom=slot.level,
             passages=places,
-        ), ""
+        )
+        return _Call([candidate], "", reply.usage)
 
 
 class _Slot(NamedTuple):

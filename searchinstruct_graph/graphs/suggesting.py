@@ -17,6 +17,7 @@ from searchinstruct_graph.datasets.run import write_atomically
 from searchinstruct_graph.datasets.seeds import Seed, seed_of
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 from searchinstruct_graph.graphs.answering import grounded
+from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.structured import Failure
 
 SUBTOPICS = 30
@@ -51,7 +52,7 @@ async def suggest_seeds(
             for question in said.value.questions
         ]
 
-    parts = await asyncio.gather(*map(about, reply.value.subtopics))
+    parts = await together(map(about, reply.value.subtopics))
     found = {seed["id"]: seed for part in reversed(parts) for seed in reversed(part)}
     seeds = [seed for part in parts for seed in part if found[seed["id"]] is seed]
     if not seeds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +35,20 @@ class PerLoop(Generic[K, V]):
                     del self._held[ended]
                 self._held[loop] = {}
             return self._held[loop]
+
+
+async def together(works: Iterable[Coroutine[Any, Any, V]]) -> list[V]:
+    """The results of `works`, done side by side, in order. When one raises, the others are cancelled and have ended before
+    it is passed on.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def finished(work: Coroutine[Any, Any, V]) -> V:

@@ -349,7 +349,7 @@ def test_too_few_rows_exit_with_3_and_say_why(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     short = desk.run(*desk.build("run", "--no-expand"))
     assert short.returncode == 3
-    assert "sources are exhausted" in short.stdout
+    assert "all seeds are answered" in short.stdout
     assert "of 12 rows" in short.stdout
 
 
@@ -366,6 +366,77 @@ def test_money_is_a_hard_stop(tmp_path: Path, provider: ScriptedLLM) -> None:
     assert len(provider.calls()) * 0.0015 <= 0.0901
     more = desk.run(*desk.build("run", *MODEL, "--max-cost", "9"), SEARCHINSTRUCT_PRICES=str(prices))
     assert more.returncode == 0, more.stderr
+
+
+def test_money_whose_cost_nobody_told_counts_against_the_cap_of_a_resumed_run(tmp_path: Path) -> None:
+    asked = 0
+
+    def lossy(request: ChatRequest) -> object:
+        nonlocal asked
+        asked += 1
+        return status(400, "no") if asked % 7 == 0 else extractive(request)
+
+    with ScriptedLLM(lossy) as llm:
+        desk = Desk(tmp_path, llm)
+        (tmp_path / "prices.json").write_text('{"openai:scripted": {"input": 100.0, "output": 100.0}}')
+        for _ in range(3):
+            arguments = desk.build("run", *MODEL, "--max-cost", "0.06", "--json")
+            done = desk.run(*arguments, SEARCHINSTRUCT_PRICES="prices.json")
+            assert done.returncode == 3, done.stderr
+        assert len(llm.calls()) * 0.0015 <= 0.06
+
+
+def test_an_outage_costs_no_instruction(tmp_path: Path) -> None:
+    down = True
+
+    def provider(request: ChatRequest) -> object:
+        return status(400, "down") if down else {"response": f"An answer to: {request.tag('question')}"}
+
+    with ScriptedLLM(provider) as llm:
+        desk = Desk(tmp_path, llm)
+        seeds = ("build", "--seeds", str(desk.seeds), "--run", "run", "--no-expand", "--target", str(len(SEEDS)))
+        arguments = [*seeds, *MODEL, "--samples", "1", "--concurrency", "1"]
+        stopped = desk.run(*arguments)
+        assert stopped.returncode == 1, stopped.stderr
+        assert "in a row failed" in stopped.stderr
+        told = json_of(desk.run("status", "run", "--json"))
+        assert (told["ended"], told["funnel"]["rejected"]) == ("failed", 0)
+        down = False
+        done = desk.run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("typo", [["--corpus", "vally"], ["--decontaminate", "none.txt"], ["--language", "xq"]])
+def test_a_typo_does_not_take_the_folder(tmp_path: Path, typo: list[str]) -> None:
+    desk = Desk(tmp_path)
+    wrong = desk.run(*desk.build("run", *typo))
+    assert wrong.returncode == 2, wrong.stderr
+    right = desk.run(*desk.build("run", "--target", "2"))
+    assert right.returncode == 0, right.stderr
+    less = desk.run(*desk.build("run", "--target", "1"))
+    assert less.returncode == 2
+    assert "2 rows already" in less.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--task", TASK, "--grow"], "grow is a setting of seeds"),
+        (["--task", TASK, "--no-expand"], "expand is a setting of seeds"),
+        (["--seeds", "seeds.txt", "--pairs", "0.5"], "pairs is a setting of a task"),
+        (["--seeds", "seeds.txt", "--no-expand", "--no-answer-seeds"], "nothing to answer"),
+        (["--task", "task.yaml"], "cannot answer in the form yes_no"),
+        (["--task", "none.yaml", "--suggest-seeds", "x.csv"], "none.yaml"),
+        (["--task", TASK, "--suggest-seeds", "x.csv", "--json"], "builds nothing"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+    desk = Desk(tmp_path)
+    (tmp_path / "task.yaml").write_text("description: Is it so?\nanswer_form: yes_no\n")
+    run = [] if "--suggest-seeds" in arguments else ["--run", "run"]
+    done = desk.run("build", *arguments, "--corpus", desk.corpus, *run)
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 def test_a_dry_run_extrapolates_and_leaves_nothing_behind(tmp_path: Path, provider: ScriptedLLM) -> None:

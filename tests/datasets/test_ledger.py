@@ -7,13 +7,14 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from searchinstruct_graph.datasets import ledger as ledgers
-from searchinstruct_graph.datasets.acceptance import Acceptance, Rules, source_unit
+from searchinstruct_graph.datasets.acceptance import Acceptance, Blocked, Rules, source_unit
 from searchinstruct_graph.datasets.database import reading
 from searchinstruct_graph.datasets.ledger import Decision, Instruction, Ledger, Outcome
 from searchinstruct_graph.datasets.rows import Origin, Row, no_spending
@@ -76,9 +77,10 @@ def instruction(ordinal: int, bloom: str = "") -> Instruction:
     return Instruction(ordinal=ordinal, id=f"i{ordinal}", text=text, wave=0, status="admitted", origin=origin(bloom))
 
 
-def acceptance(target: int = 10, **more: object) -> Acceptance:
+def acceptance(target: int = 10, **more: Any) -> Acceptance:
     rules = Rules(target, "f", "", bool(more.get("levels")), 0.5, None, {})
-    return Acceptance(rules, {"writer": "m"}, {"searchinstruct-graph": "0"}, blocked=more.get("blocked", ()))  # type: ignore[arg-type]
+    blocked = Blocked(more.get("blocked", ()))
+    return Acceptance(rules, {"writer": "m"}, {"searchinstruct-graph": "0"}, blocked=blocked)
 
 
 def row(**changed: object) -> Row:
@@ -238,6 +240,48 @@ def test_the_same_answer_and_a_purged_source_are_refused() -> None:
     bad = decider.decide(instruction(2), outcome("Something else about the bridge.", "/bad.md"))["rejection"]
     assert bad is not None
     assert bad["reason"] == "purged_source"
+
+
+@pytest.mark.parametrize(
+    ("source", "uri", "held"),
+    [
+        ("/docs/bad", "/docs/bad/x.md", True),
+        ("/docs/bad/", "/docs/bad/x.md", True),
+        ("/docs/bad.md", "/docs/bad.md#7", True),
+        ("/docs/bad", "/docs/badger.md", False),
+        ("evil.example", "https://www.evil.example/page", True),
+        ("evil.example", "https://notevil.example/page", False),
+        ("https://a.example/x", "https://a.example/x/y", True),
+        ("docs/a.md", f"{Path.cwd()}/docs/a.md", True),
+        (f"{Path.cwd()}/docs", "docs/a.md", True),
+        ("pydoc:with", "pydoc:with", True),
+        ("pydoc:with", "pydoc:without", False),
+    ],
+)
+def test_a_blocked_source_holds_what_lies_below_it(source: str, uri: str, held: bool) -> None:
+    assert Blocked([source]).holds(uri) is held
+
+
+def test_a_page_is_blocked_by_the_hash_of_its_text() -> None:
+    assert Blocked(["a" * 64]).holds("/x.md", "a" * 64)
+    assert not Blocked(["a" * 64]).holds("/x.md", "b" * 64)
+
+
+@pytest.mark.parametrize("place", ["answer", "quote", "draft", "fault"])
+def test_a_key_is_kept_nowhere(place: str) -> None:
+    key = "sk-" + "Ab3dEf6h" * 4
+    made = outcome()
+    if place == "answer":
+        made["answer"] = f"Use {key}."
+    elif place == "quote":
+        made["sources"][0]["quotes"][0]["text"] = f"Use {key}."
+    elif place == "fault":
+        made["fault"] = {"reason": "unsupported", "detail": f"{key} is not quoted", "quarantined": False}
+    else:
+        made["rejected"] = [{"answer": f"Use {key}.", "reason": "unsupported"}]
+    decision = acceptance().decide(instruction(0), made)
+    assert key not in str(decision)
+    assert (decision["row"] is not None) == (place == "draft")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_shortfall_is_logged_and_nothing_at_all_is_an_error(
     with caplog.at_level(logging.WARNING, "searchinstruct_graph"):
         made = build_dataset(seeds=SEEDS, run=tmp_path / "run", **given)
     assert 0 < made.num_rows <= len(SEEDS)
-    assert "exhausted" in caplog.text
+    assert "ended as seeds" in caplog.text
     with pytest.raises(UsageError, match="no row was accepted"):
         build_dataset(seeds=["What does the moon cost?"], run=tmp_path / "other", **given)
 

@@ -121,8 +121,8 @@ async def test_a_run_is_rewound_to_before_the_answer_was_written(client: LangGra
 
 
 async def test_a_small_dataset_is_made_without_blocking_the_server(client: LangGraphClient, tmp_path: Path) -> None:
-    given = {"seeds": SEEDS}
-    context = {"corpus": [write_valley(tmp_path / "valley")], "target": 3, "samples": 1}
+    given: dict[str, Any] = {"seeds": SEEDS}
+    context: dict[str, Any] = {"corpus": [write_valley(tmp_path / "valley")], "target": 3, "samples": 1}
     result: Any = await client.runs.wait(None, "instruct", input=given, context=context)
     assert len(result["rows"]) == 3
     assert all(row["sources"] for row in result["rows"])

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 UNDETERMINED = "und"
 _SAMPLE = 20_000
+
+
+@cache
+def languages() -> frozenset[str]:
+    """The codes that `detect` can give."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return frozenset(map(str, LanguageIdentifier.from_model_file(MODEL_FILE).nb_classes))
 
 
 def detect(texts: list[str]) -> str:

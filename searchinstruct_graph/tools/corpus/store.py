@@ -120,7 +120,9 @@ class Store:
 
     def sizes(self) -> list[tuple[str, int]]:
         """(key, characters) of every document, by key."""
-        return [(str(key), int(size)) for key, size in self._all("SELECT key, length(text) FROM documents ORDER BY key")]
+        return [
+            (str(key), int(size)) for key, size in self._all("SELECT key, length(text) FROM documents ORDER BY key")
+        ]
 
     def document(self, key: str) -> DocumentRow | None:
         """The document with this key."""
