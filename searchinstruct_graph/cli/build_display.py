@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from searchinstruct_graph.cli.display import console, plain
+from searchinstruct_graph.datasets.report import ReportUsage, text_summary
+from searchinstruct_graph.datasets.report.summary import duration, money
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -17,18 +19,6 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 10.0
 """How often plain lines tell of new rows."""
-
-
-def money(cost: float | None) -> str:
-    """Dollars; a cost that is not known is never shown as a number."""
-    return "cost unknown" if cost is None else f"${cost:.4f}" if cost < 1 else f"${cost:,.2f}"
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def reasons_line(reasons: dict[str, int], most: int = 4) -> str:
@@ -128,47 +118,13 @@ _ENDED = {
 }
 
 
-def funnel_lines(funnel: Funnel) -> list[tuple[str, int, str]]:
-    """The funnel as (stage, count, remark), without shame."""
-    share = funnel["accepted"] / funnel["answered"] if funnel["answered"] else 0.0
-    return [
-        ("proposed", funnel["proposed"], ""),
-        ("admitted", funnel["admitted"], f"{funnel['refused']} refused as instructions"),
-        ("answered", funnel["answered"], ""),
-        ("accepted", funnel["accepted"], f"{share:.0%} of the answered"),
-    ]
-
-
-def spent_line(spent: Spent) -> str:
-    """Calls, tokens and money in a line."""
-    return (
-        f"{spent['model_calls']:,} model calls, {spent['input_tokens']:,} + {spent['output_tokens']:,} tokens, "
-        f"{spent['searches']:,} searches, {spent['pages']:,} pages, {money(spent['cost_usd'])}"
-    )
-
-
-def show_funnel(funnel: Funnel) -> None:
-    """The funnel, and why work was refused."""
-    from rich.table import Table
+def show_funnel(funnel: Funnel, target: int, spent: Spent, seconds: float, roles: dict[str, Spent]) -> None:
+    """The funnel as it is, why work was refused, and what it cost."""
     from rich.text import Text
 
-    out = console()
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for stage, count, remark in funnel_lines(funnel):
-        table.add_row(stage, Text(f"{count:,}", justify="right", style="bold"), Text(remark, style="dim"))
-    for reason, count in funnel["reasons"].items():
-        table.add_row("", Text(f"{count:,}", justify="right"), Text(reason.replace("_", " "), style="yellow"))
-    if funnel["quarantined"]:
-        table.add_row(
-            "", Text(f"{funnel['quarantined']:,}", justify="right"), Text("of these in quarantine", style="dim")
-        )
-    if funnel["surplus"]:
-        table.add_row(
-            "",
-            Text(f"{funnel['surplus']:,}", justify="right"),
-            Text("good, but beyond the target, or the share of a file or level", style="dim"),
-        )
-    out.print(table)
+    usage = ReportUsage(**spent, seconds=seconds, roles=roles)
+    for line in text_summary(funnel, target, usage).splitlines():
+        console().print(Text(line))
 
 
 def show_outcome(outcome: BuildResult) -> None:
@@ -184,8 +140,7 @@ def show_outcome(outcome: BuildResult) -> None:
             style="green" if reached else "yellow",
         )
     )
-    show_funnel(outcome["funnel"])
-    out.print(Text(spent_line(outcome["spent"]), style="dim"))
+    show_funnel(outcome["funnel"], outcome["target"], outcome["spent"], outcome["seconds"], outcome["roles"])
     if outcome["accepted"]:
         run = outcome["run"]
         out.print(f"next: searchinstruct export {run} --format messages --out data.jsonl; searchinstruct report {run}")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from searchinstruct_graph.cli.build_display import duration, money, show_funnel, spent_line
+from searchinstruct_graph.cli.build_display import show_funnel
 from searchinstruct_graph.cli.display import as_json, console, plain
+from searchinstruct_graph.datasets.report.summary import duration, money
 from searchinstruct_graph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _watch(folder: Path, told: RunStatus) -> None:
                 break
             time.sleep(EVERY_SECONDS)
             told = run_status(folder)
-    show_funnel(told["funnel"])
+    show_funnel(told["funnel"], told["target"], told["spent"], told["seconds"], told["spending"])
 
 
 def _lines(told: RunStatus) -> list[str]:
@@ -68,7 +69,6 @@ def _lines(told: RunStatus) -> list[str]:
         lines.append(
             f"nobody works on it; {'ended: ' + told['ended'] if told['ended'] else 'it did not end by itself'}"
         )
-    lines.append(f"{spent_line(told['spent'])}, {duration(told['seconds'])}")
     return lines
 
 
@@ -78,7 +78,7 @@ def _show(told: RunStatus) -> None:
     out = console()
     for line in _lines(told):
         out.print(line)
-    show_funnel(told["funnel"])
+    show_funnel(told["funnel"], told["target"], told["spent"], told["seconds"], told["spending"])
     if len(told["spending"]) > 1:
         table = Table(box=None, padding=(0, 2, 0, 0))
         for name in ("role", "calls", "tokens in", "tokens out", "cost"):
