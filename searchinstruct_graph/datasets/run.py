@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
-import socket
+import platform
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,7 +164,7 @@ def held(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise UsageError(f"{folder} cannot be locked ({error.strerror}); use a folder on a local disk") from error
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.write(f"process {os.getpid()} on {platform.node()}")
         file.flush()
         yield
 

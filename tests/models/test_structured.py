@@ -352,7 +352,7 @@ async def test_what_the_sdk_takes_beside_the_body_still_reaches_the_server(scrip
 class Told(BaseModel):
     """What the loopback server replies."""
 
-    text: str
+    response: str
 
 
 async def test_a_call_costs_no_more_with_many_in_flight_and_connections_are_kept(
