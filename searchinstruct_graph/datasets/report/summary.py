@@ -74,7 +74,11 @@ def text_summary(funnel: Funnel, target: int | None = None, usage: ReportUsage |
     if funnel["quarantined"]:
         lines.append(line("quarantined", funnel["quarantined"], "of these wait for a person", drawn=False))
     if funnel["surplus"]:
-        lines.append(line("surplus", funnel["surplus"], "good, but beyond the target or the share of a file or level", drawn=False))
+        lines.append(
+            line(
+                "surplus", funnel["surplus"], "good, but beyond the target or the share of a file or level", drawn=False
+            )
+        )
     reasons = sorted(funnel["reasons"].items(), key=lambda item: (-item[1], item[0]))
     lines += [f"  {count:>{digits},} {_plain(reason)}" for reason, count in reasons[:_REASONS]]
     if reasons[_REASONS:]:
