@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, Send
@@ -76,6 +77,8 @@ class Answered(TypedDict):
 class InstructState(InstructInput, InstructOutput):
     """The whole memory of a small dataset."""
 
+    made_of: InstructInput
+    """What the thread was last asked for."""
     keywords: list[str]
     instructions: list[Instruction]
     waves: list[WaveStatistics]
@@ -102,6 +105,18 @@ def _inputs(state: InstructInput) -> tuple[list[Seed], Task | None]:
     return [seed_of(text) for text in seeds], read_task(task) if task else None
 
 
+def _given(state: InstructState) -> InstructInput:
+    """What is asked for now: on a thread with a past, a task after seeds (or seeds after a task) takes their place."""
+    given = InstructInput(seeds=state.get("seeds") or [], task=state.get("task") or "")
+    last = state.get("made_of")
+    if last and given["seeds"] and given["task"]:
+        if given["seeds"] == last.get("seeds"):
+            return {**given, "seeds": []}
+        if given["task"] == last.get("task"):
+            return {**given, "task": ""}
+    return given
+
+
 def _salt(state: InstructInput) -> str:
     return sha256(f"{state.get('seeds')}\n{state.get('task')}")
 
@@ -122,11 +137,14 @@ async def _proposer(state: InstructState, context: BuildContext) -> Proposer:
 def prepare(state: InstructState, runtime: Runtime[BuildContext]) -> dict[str, Any]:
     """Check the input and the settings before a model is asked."""
     context = _settings(runtime)
-    _inputs(state)
+    given = _given(state)
+    _inputs(given)
     check_models(context)
     if context.target > MOST_ROWS:
         raise UsageError(f"the graph makes at most {MOST_ROWS} rows; for {context.target} use: searchinstruct build")
     return {
+        **given,
+        "made_of": given,
         "rows": [],
         "rejections": [],
         "keywords": [],
@@ -277,8 +295,8 @@ def _version() -> str:
     return version("searchinstruct-graph")
 
 
-def build_instruct() -> Any:
-    """Seeds or a task → rows, compiled without a checkpointer."""
+def build_instruct(checkpointer: BaseCheckpointSaver[Any] | None = None) -> Any:
+    """Seeds or a task → rows, compiled; with a checkpointer, threads can be interrupted and resumed."""
     builder = StateGraph(
         InstructState, context_schema=BuildContext, input_schema=InstructInput, output_schema=InstructOutput
     )
@@ -291,7 +309,7 @@ def build_instruct() -> Any:
     builder.add_conditional_edges("propose", to_answers, ["answer", "collect"])
     builder.add_edge("answer", "collect")
     builder.add_conditional_edges("collect", go_on, ["answer", "propose", END])
-    return builder.compile(name="instruct")
+    return builder.compile(checkpointer=checkpointer, name="instruct")
 
 
 graph = build_instruct()

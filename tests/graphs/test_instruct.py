@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 from searchinstruct_graph import BuildContext, UsageError, abuild_dataset, build_dataset, instruct_graph
 from searchinstruct_graph.graphs.build import Happened
+from searchinstruct_graph.graphs.instruct import build_instruct
 from searchinstruct_graph.graphs.roles import critic, writer
 from tests.support.extractive import extractive
 from tests.support.scripted_llm import ChatRequest, Script, ScriptedLLM
@@ -44,6 +46,17 @@ async def test_the_graph_makes_a_small_dataset(scripted_llm: Start, tmp_path: Pa
     assert len({row["instruction"] for row in rows}) == 6
     assert result["usage"]["model_calls"] <= len(llm.calls())
     assert set(result) == {"rows", "rejections", "usage"}
+
+
+async def test_a_thread_takes_a_task_after_seeds(scripted_llm: Start, tmp_path: Path) -> None:
+    scripted_llm(extractive)
+    graph = build_instruct(InMemorySaver())
+    context = BuildContext(**settings(tmp_path, target=2))
+    config: Any = {"configurable": {"thread_id": "t"}}
+    first = await graph.ainvoke({"seeds": SEEDS}, config, context=context)
+    assert {row["origin"]["method"] for row in first["rows"]} == {"searchinstruct"}
+    second = await graph.ainvoke({"task": TASK}, config, context=context)
+    assert {row["origin"]["method"] for row in second["rows"]} == {"ds2-instruct"}
 
 
 async def test_what_is_wrong_is_told_before_a_model_is_asked(scripted_llm: Start, tmp_path: Path) -> None:
