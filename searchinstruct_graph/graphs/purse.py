@@ -32,11 +32,13 @@ class Purse:
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:
         """Stands around a call. Raises MoneySpent when it could cost more than is left."""
-        if self._cap is None or self._known:
-            with_price = None
-        else:
+        alone = self._cap is not None and not self._known
+        if alone:
             await self._first.acquire()
-            with_price = self._first
+            if self._known:
+                # The price came while this one waited for its turn.
+                self._first.release()
+                alone = False
         try:
             wanted = self._spent + (self._in_flight + 1) * self._dearest
             if self._cap is not None and (wanted > self._cap or self._spent >= self._cap):
@@ -48,8 +50,8 @@ class Purse:
             finally:
                 self._in_flight -= 1
         finally:
-            if with_price is not None:
-                with_price.release()
+            if alone:
+                self._first.release()
 
     def pay(self, usage: Usage) -> None:
         """Pay for a call that was made."""
