@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +21,7 @@ from searchinstruct_graph.models.usage import Usage
 from searchinstruct_graph.text.digest import sha256
 
 T = TypeVar("T", bound=BaseModel)
+V = TypeVar("V")
 
 
 class Schema(BaseModel):
@@ -51,11 +52,11 @@ class CallStore(Protocol):
     def saved(self, key: str) -> tuple[Any, Usage] | None:
         """The (reply, usage) of a call that was made before."""
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Waits until a call may be made, and stands around it: the run's bound on calls in flight, and its money."""
+    async def make(self, call: Callable[[], Awaitable[V]], keep: Callable[[V], Awaitable[None]]) -> V:
+        """Make a call when the run's bounds allow it, then keep what it gave."""
 
     def paid(self, usage: Usage) -> None:
-        """Told inside of the turn what the call has cost."""
+        """Told inside of the call what it has cost."""
 
     async def save(self, key: str, reply: Any, usage: Usage) -> None:
         """Keep a reply; returns when it is safe."""
@@ -112,7 +113,8 @@ async def ask_model(
     key = call_key(prompt, inputs, schema, model, temperature, seed) if store else ""
     if store and (kept := store.saved(key)) is not None:
         return Reply(schema.model_validate(kept[0]), kept[1])
-    async with store.turn() if store else nullcontext():
+
+    async def asked() -> Reply[T] | Failure:
         outcome = await structured(
             schema,
             [("system", prompt.text), ("user", str(inputs))],
@@ -124,8 +126,13 @@ async def ask_model(
         )
         if store:
             store.paid(outcome.usage)
-    if store and isinstance(outcome, Reply):
-        await store.save(key, outcome.value.model_dump(mode="json"), outcome.usage)
-    elif store:
-        await store.lost(outcome.usage)
-    return outcome
+        return outcome
+
+    async def keep(outcome: Reply[T] | Failure) -> None:
+        assert store is not None
+        if isinstance(outcome, Reply):
+            await store.save(key, outcome.value.model_dump(mode="json"), outcome.usage)
+        else:
+            await store.lost(outcome.usage)
+
+    return await store.make(asked, keep) if store else await asked()

@@ -46,7 +46,7 @@ from searchinstruct_graph.graphs.answering import (
     spent_on,
 )
 from searchinstruct_graph.graphs.proposing import Candidate, History, Proposer, SeedProposer, TaskProposer
-from searchinstruct_graph.graphs.purse import MoneySpent, Purse, RunCalls
+from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse, RunCalls
 from searchinstruct_graph.graphs.research import build_graph, checked_question
 from searchinstruct_graph.graphs.screening import Screen, rules_for
 from searchinstruct_graph.models.chat import OFFLINE, chat_model, resolve_model
@@ -185,10 +185,10 @@ class _Build:
         self.proposing: asyncio.Task[Any] | None = None
         self.failing = 0
         self.spent = ledgers.total(ledgers.read_spending(db).values())
-        self.gate = asyncio.Semaphore(context.concurrency)
         # More answers than calls: while one is being committed, another may call.
         self.width = context.concurrency + max(2, context.concurrency // 2)
         self.purse = Purse(context.max_cost, *ledgers.read_money(db))
+        self.calls = Calls(ledger, context.concurrency, self.purse)
         self.decided = self.decided_here = 0
         self.barren = self.surplus = 0
 
@@ -245,6 +245,7 @@ class _Build:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+            await self.calls.settled()
 
     async def _work(self, running: dict[asyncio.Task[Any], Instruction]) -> Ended:
         fatal: BaseException | None = None
@@ -353,7 +354,7 @@ class _Build:
 
     async def _wave(self, number: int) -> None:
         history = self._history()
-        with keeping_calls(RunCalls(self.ledger, f"wave:{number}", self.gate, self.purse)):
+        with keeping_calls(RunCalls(self.calls, f"wave:{number}")):
             proposed = await self.proposer.propose(number, history)
         if proposed.keywords:
             await self.ledger.note("for_keywords", spent_on(proposed.for_keywords))
@@ -414,7 +415,7 @@ class _Build:
         ordinal = instruction["ordinal"]
         form: Form = self.task["answer_form"] if self.task else "open"
         options = self.task["options"] if self.task else []
-        with keeping_calls(RunCalls(self.ledger, f"answer:{ordinal}", self.gate, self.purse)):
+        with keeping_calls(RunCalls(self.calls, f"answer:{ordinal}")):
             outcome, usage = await answer(instruction["text"], form, options, self.row_context, self.graph)
         if usage["searches"] or usage["pages"]:
             await self.ledger.spend({"searches": usage["searches"], "pages": usage["pages"]})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from searchinstruct_graph.graphs.purse import MoneySpent, Purse
+from searchinstruct_graph.datasets.ledger import Ledger
+from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse, RunCalls
 from searchinstruct_graph.models.usage import Usage, call_usage
 
 
@@ -21,15 +23,16 @@ async def spend(purse: Purse, calls: int, dollars: float | None, most: list[int]
     async def one() -> None:
         nonlocal begun, in_flight
         try:
-            async with purse.call():
-                begun += 1
-                in_flight += 1
-                most.append(in_flight)
-                await asyncio.sleep(0.01)
-                in_flight -= 1
-                purse.pay(cost(dollars))
+            alone = await purse.begin()
         except MoneySpent:
-            pass
+            return
+        begun += 1
+        in_flight += 1
+        most.append(in_flight)
+        await asyncio.sleep(0.01)
+        in_flight -= 1
+        purse.pay(cost(dollars))
+        purse.end(alone)
 
     await asyncio.gather(*(one() for _ in range(calls)))
     return begun
@@ -69,7 +72,30 @@ async def test_without_a_cap_nothing_is_counted() -> None:
 
 async def test_a_call_that_breaks_gives_its_place_back() -> None:
     purse = Purse(1.0)
-    with pytest.raises(RuntimeError):
-        async with purse.call():
-            raise RuntimeError
+    purse.end(await purse.begin())
     assert await spend(purse, 5, 0.1, []) == 5
+
+
+async def test_a_call_that_was_begun_is_paid_for_and_kept_though_nobody_waits(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    calls = Calls(ledger, 2, Purse(None))
+    store, kept = RunCalls(calls, "answer:0"), list[str]()
+
+    async def call() -> str:
+        await asyncio.sleep(0.05)
+        return "said"
+
+    async def keep(said: str) -> None:
+        kept.append(said)
+
+    asked = [asyncio.ensure_future(store.make(call, keep)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert kept == []
+    await calls.settled()
+    # The third had not begun: it never does.
+    assert kept == ["said", "said"]
+    await asyncio.wait_for(calls.gate.acquire(), 1)
+    ledger.close()
