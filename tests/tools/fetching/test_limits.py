@@ -254,7 +254,7 @@ async def ends_in_time(web: ScriptedWeb, url: str, **options: Any) -> None:
     taken = time.monotonic() - started
     assert isinstance(result, Unfetched)
     assert result.problem == "timeout"
-    assert 0.5 <= taken <= 1.5, taken
+    assert 0.5 <= taken <= 10, taken
 
 
 @pytest.mark.parametrize("name", SLOW)
