@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from .corpus import Corpus, is_page
+from .pile import Pile, PileProgress
 from .results import IndexProgress, Passage, SourceReport
+from .snapshot import PileSource, Section
 from .sources import PYDOC
 
-__all__ = ["PYDOC", "Corpus", "IndexProgress", "Passage", "SourceReport", "is_page"]
+__all__ = [
+    "PYDOC",
+    "Corpus",
+    "IndexProgress",
+    "Passage",
+    "Pile",
+    "PileProgress",
+    "PileSource",
+    "Section",
+    "SourceReport",
+    "is_page",
+]
