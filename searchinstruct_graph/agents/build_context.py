@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from searchinstruct_graph.agents.context import ResearchContext, setting
+from searchinstruct_graph.agents.context import ResearchContext, RunContext, setting
 from searchinstruct_graph.errors import UsageError
 
 OPTIONS = ("target", "concurrency", "max_cost", "max_waves", "index", "review_plan")
@@ -12,7 +12,7 @@ OPTIONS = ("target", "concurrency", "max_cost", "max_waves", "index", "review_pl
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildContext(ResearchContext):
+class BuildContext(RunContext, ResearchContext):
     """Static settings of a dataset run. The limits of research hold for every row, `max_cost` for the whole run.
 
     Raises:
@@ -28,11 +28,7 @@ class BuildContext(ResearchContext):
     max_model_calls: int = setting(120, "Model calls for one row.", ge=4)
     max_tokens: int = setting(1_000_000, "Tokens, in and out, for one row.", ge=1)
     max_seconds: float = setting(600.0, "Working seconds for one row.", ge=1)
-    max_cost: float | None = setting(
-        None, "US dollars in the whole run, a hard stop; needs a known price. Empty: no limit.", ge=1e-6
-    )
     target: int = setting(100, "Accepted rows wanted.", ge=1, le=100_000_000)
-    concurrency: int = setting(8, "Model calls in flight at the same time.", ge=1, le=2_000)
     expander_model: str | None = setting(None, "Another model for keywords and new instructions; empty: `model`.")
     respondent_model: str | None = setting(
         None, "Another model for answers in a fixed form and answers without sources; empty: `model`."
@@ -57,12 +53,8 @@ class BuildContext(ResearchContext):
         ge=0.0001,
         le=1,
     )
-    decontaminate: list[str] = setting([], "Files of held-out questions that no instruction may repeat.")
-    language: str = setting("", "ISO 639-1 code of the rows; others are refused. Empty: any.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.review_plan:
             raise UsageError("review_plan stops every row for a person; review seeds with --suggest-seeds instead")
-        if self.language and not (len(self.language) == 2 and self.language.isalpha()):
-            raise UsageError(f"language must be a two-letter code such as en, not {self.language!r}")

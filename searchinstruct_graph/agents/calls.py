@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from searchinstruct_graph.agents.context import ResearchContext, Role
+from searchinstruct_graph.agents.context import AgentContext, Role
 from searchinstruct_graph.models.chat import resolve_model
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure, Reply, structured
@@ -93,7 +93,7 @@ def call_key(
 
 
 async def ask_model(
-    context: ResearchContext,
+    context: AgentContext,
     role: Role,
     prompt: Prompt,
     inputs: Inputs,

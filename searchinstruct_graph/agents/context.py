@@ -13,17 +13,23 @@ from searchinstruct_graph.tools.corpus import PYDOC, is_page
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
-Role = Literal["planner", "searcher", "writer", "critic", "expander", "respondent"]
+Role = Literal["planner", "searcher", "writer", "critic", "expander", "respondent", "extractor"]
 Topic = Literal["general", "news", "finance"]
 TimeRange = Literal["day", "week", "month", "year"]
 Extract = Literal["never", "fallback", "always"]
 ProviderName = Literal["tavily", "searxng"]
+RewardName = Literal["transport", "similarity", "coverage"]
+PriorName = Literal["documents", "mean"]
+BaselineName = Literal["random", "all"]
 _HOST = re.compile(r"[^\s/:@?#.]+(?:\.[^\s/:@?#.]+)*\.?")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "topic": get_args(Topic),
     "time_range": get_args(TimeRange),
     "extract": get_args(Extract),
     "search_providers": get_args(ProviderName),
+    "reward": get_args(RewardName),
+    "prior": get_args(PriorName),
+    "baseline": get_args(BaselineName),
 }
 
 
@@ -39,7 +45,80 @@ def setting(default: Any, description: str, **bounds: float) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResearchContext:
+class AgentContext:
+    """What every run is told: where its documents are, and which models work on them.
+
+    Raises:
+        UsageError: a value is out of its range; the message names the field and the range.
+    """
+
+    corpus: list[str] = setting([], "Where the documents are.")
+    model: str | None = setting(
+        None,
+        "Chat model of every role: `offline` (extractive, no key, no network) or any name that LangChain's "
+        "init_chat_model knows, such as `openai:gpt-5-mini`. Empty: SEARCHINSTRUCT_MODEL, else `offline`.",
+    )
+    embeddings: str = setting(
+        "wordllama", "Embeddings of the corpus: `wordllama` (inside the package), `openai:…`, ..."
+    )
+    own_sites: list[str] = setting([], "Hosts whose robots.txt is not asked, because they are yours.")
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if "json_schema_extra" in spec.metadata and not (
+                isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+            ):
+                raise UsageError(f"{spec.name} must be a list of texts, such as {[str(value)]}, not {value!r}")
+            low, high = spec.metadata.get("ge"), spec.metadata.get("le")
+            if value is None or low is None:
+                continue
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise UsageError(f"{spec.name} must be a number, not {value!r}")
+            # Written so that NaN, which compares with nothing, is out of every range.
+            if (low is not None and not value >= low) or (high is not None and not value <= high):
+                allowed = f"between {low} and {high}" if high is not None else f"at least {low}"
+                raise UsageError(f"{spec.name} must be {allowed}, not {value}")
+        for name, choices in _CHOICES.items():
+            given = getattr(self, name, None)
+            for choice in given if isinstance(given, list) else [given]:
+                if choice is not None and choice not in choices:
+                    raise UsageError(f"{name} cannot be {choice!r}; use one of {', '.join(choices)}")
+
+    @property
+    def files(self) -> list[str]:
+        """The sources of the corpus that are a person's own: neither `pydoc:` nor pages of the web."""
+        return [source for source in self.corpus if source != PYDOC and not is_page(source)]
+
+    def model_for(self, role: Role) -> str | None:
+        """The model name set for `role`, else the run's; None leaves the choice to the environment."""
+        chosen: str | None = getattr(self, f"{role}_model", None)
+        return chosen or self.model
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext(AgentContext):
+    """What every run that fills a folder is told besides.
+
+    Raises:
+        UsageError: a value is out of its range; the message names the field and the range.
+    """
+
+    max_cost: float | None = setting(
+        None, "US dollars in the whole run, a hard stop; needs a known price. Empty: no limit.", ge=1e-6
+    )
+    concurrency: int = setting(8, "Model calls in flight at the same time.", ge=1, le=2_000)
+    decontaminate: list[str] = setting([], "Files of held-out questions that no instruction may repeat.")
+    language: str = setting("", "ISO 639-1 code of the rows; others are refused. Empty: any.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.language and not (len(self.language) == 2 and self.language.isalpha()):
+            raise UsageError(f"language must be a two-letter code such as en, not {self.language!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResearchContext(AgentContext):
     """Static settings of a research run (LangGraph's `context`). Every limit is enforced in code.
 
     Raises:
@@ -56,18 +135,10 @@ class ResearchContext:
         "Search the web as well, with every search provider that is set up: Tavily (TAVILY_API_KEY), "
         "SearxNG (SEARXNG_URL).",
     )
-    model: str | None = setting(
-        None,
-        "Chat model of every role: `offline` (extractive, no key, no network) or any name that LangChain's "
-        "init_chat_model knows, such as `openai:gpt-5-mini`. Empty: SEARCHINSTRUCT_MODEL, else `offline`.",
-    )
     planner_model: str | None = setting(None, "Another model for the planner; empty: `model`.")
     searcher_model: str | None = setting(None, "Another model for the searcher, which reads pages; empty: `model`.")
     writer_model: str | None = setting(None, "Another model for the writer; empty: `model`.")
     critic_model: str | None = setting(None, "Another model for the critic; empty: `model`.")
-    embeddings: str = setting(
-        "wordllama", "Embeddings of the corpus index: `wordllama` (inside the package), `openai:…`, ..."
-    )
     index: str | None = setting(None, "Folder of the corpus index; empty: the user's cache folder.")
     instruction: str = setting(
         "", "What kind of sources or answer is wanted, in words; goes to the planner and to search."
@@ -84,7 +155,6 @@ class ResearchContext:
         "Whether Tavily's reader fetches pages, for credits: `never`, `fallback` (pages that cannot be read from here), "
         "`always` (pages that Tavily found).",
     )
-    own_sites: list[str] = setting([], "Hosts whose robots.txt is not asked, because they are yours.")
     web_beside_corpus: bool = setting(
         False,
         "Allow `web` beside a corpus of files: queries that a model writes after reading them then leave the machine, "
@@ -116,26 +186,7 @@ class ResearchContext:
     max_seconds: float = setting(600.0, "Working seconds of the whole run; waiting for a person does not count.", ge=1)
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            if "json_schema_extra" in spec.metadata and not (
-                isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-            ):
-                raise UsageError(f"{spec.name} must be a list of texts, such as {[str(value)]}, not {value!r}")
-            low, high = spec.metadata.get("ge"), spec.metadata.get("le")
-            if value is None or low is None:
-                continue
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise UsageError(f"{spec.name} must be a number, not {value!r}")
-            # Written so that NaN, which compares with nothing, is out of every range.
-            if (low is not None and not value >= low) or (high is not None and not value <= high):
-                allowed = f"between {low} and {high}" if high is not None else f"at least {low}"
-                raise UsageError(f"{spec.name} must be {allowed}, not {value}")
-        for name, choices in _CHOICES.items():
-            given = getattr(self, name)
-            for choice in given if isinstance(given, list) else [given]:
-                if choice is not None and choice not in choices:
-                    raise UsageError(f"{name} cannot be {choice!r}; use one of {', '.join(choices)}")
+        super().__post_init__()
         for name in ("include_domains", "exclude_domains"):
             for domain in getattr(self, name):
                 if not _HOST.fullmatch(domain):
@@ -147,16 +198,6 @@ class ResearchContext:
                 f"web and the files in {self.files[0]!r} together could carry words of your files to search providers; "
                 "leave one out, or allow it with web_beside_corpus (--web-beside-corpus)"
             )
-
-    @property
-    def files(self) -> list[str]:
-        """The sources of the corpus that are a person's own: neither `pydoc:` nor pages of the web."""
-        return [source for source in self.corpus if source != PYDOC and not is_page(source)]
-
-    def model_for(self, role: Role) -> str | None:
-        """The model name set for `role`, else the run's; None leaves the choice to the environment."""
-        chosen: str | None = getattr(self, f"{role}_model", None)
-        return chosen or self.model
 
     def limits(self) -> Allowance:
         """Everything the run may spend."""

@@ -20,6 +20,8 @@ Step = Literal[
     "propose",
     "answer",
     "collect",
+    "prepare",
+    "choose",
 ]
 
 

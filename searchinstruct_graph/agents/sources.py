@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.agents.context import AgentContext, ResearchContext
 from searchinstruct_graph.agents.evidence import Quote
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.text.words import words
@@ -60,7 +60,7 @@ async def open_corpus(
     return _opened[key]
 
 
-def fetcher_for(context: ResearchContext) -> SafeFetcher:
+def fetcher_for(context: AgentContext) -> SafeFetcher:
     """The fetcher of a run with these settings; runs with the same settings share one."""
     return _fetcher(tuple(context.own_sites))
 

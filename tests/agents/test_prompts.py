@@ -6,12 +6,13 @@ import pytest
 
 from searchinstruct_graph.agents.calls import DATA_RULE, Prompt
 from searchinstruct_graph.agents.critic import REANSWER, SUPPORT
+from searchinstruct_graph.agents.extractor import EXTRACT, REFINE
 from searchinstruct_graph.agents.planner import PLAN
 from searchinstruct_graph.agents.reader import READ
 from searchinstruct_graph.agents.searcher import ASSESS
 from searchinstruct_graph.agents.writer import WRITE
 
-PROMPTS = [PLAN, READ, ASSESS, WRITE, SUPPORT, REANSWER]
+PROMPTS = [PLAN, READ, ASSESS, WRITE, SUPPORT, REANSWER, EXTRACT, REFINE]
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -34,6 +35,24 @@ def test_names_are_distinct() -> None:
         (WRITE, ["nothing else", "numbers of the quotes", "negations", "no statements", "<problem>"]),
         (SUPPORT, ["only those", "changed number", "knowledge of your own"]),
         (REANSWER, ["from the numbered quotes alone", "not answerable"]),
+        (
+            EXTRACT,
+            [
+                "<document>",
+                "found in the document",
+                "none rather than poor ones",
+                "self-contained",
+                'no "the text", "this study", "the passage", "the author"',
+                "character by character",
+                "<domain>",
+                "<form>",
+                "<wanted>",
+            ],
+        ),
+        (
+            REFINE,
+            ["fill in missing parts", "mend the format", "correct what", "does not stand alone", "reason", "Reject"],
+        ),
     ],
 )
 def test_each_says_what_its_role_promises(prompt: Prompt, must: list[str]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from searchinstruct_graph.models.offline import teaching
+from searchinstruct_graph.models.offline import extracting, teaching
 from searchinstruct_graph.models.offline.choose import (
     STATEMENTS,
     Candidate,
@@ -259,4 +259,5 @@ SKILLS: dict[str, Callable[[Task], dict[str, Any]]] = {
     "SupportReport": support,
     "Reanswer": reanswer,
     **teaching.SKILLS,
+    **extracting.SKILLS,
 }
