@@ -6,17 +6,22 @@ from dataclasses import fields
 from typing import Any
 
 from searchinstruct_graph.agents.build_context import BuildContext
-from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.agents.context import AgentContext, ResearchContext
+from searchinstruct_graph.agents.extract_context import ExtractContext
 
-PLACE, PLACE_OF_BUILD = "<!-- settings -->", "<!-- settings of build -->"
+PLACES: dict[str, type[AgentContext]] = {
+    "<!-- settings -->": ResearchContext,
+    "<!-- settings of build -->": BuildContext,
+    "<!-- settings of extract -->": ExtractContext,
+}
 
 
-def settings_table(context: type[ResearchContext] = ResearchContext) -> str:
+def settings_table(context: type[AgentContext] = ResearchContext) -> str:
     """Every field of a context: flag, kind, default, range, meaning; of BuildContext those that it adds."""
-    from searchinstruct_graph import instruct_graph, research_graph
+    from searchinstruct_graph import extract_graph, instruct_graph, research_graph
 
-    graph: Any = instruct_graph if context is BuildContext else research_graph
-    form = graph.get_context_jsonschema()["properties"]
+    graphs: dict[type[AgentContext], Any] = {BuildContext: instruct_graph, ExtractContext: extract_graph}
+    form = graphs.get(context, research_graph).get_context_jsonschema()["properties"]
     inherited = {setting.name for setting in fields(ResearchContext)} if context is BuildContext else set()
     lines = ["| field and flag | kind | default | meaning |", "|---|---|---|---|"]
     for setting in fields(context):
@@ -48,7 +53,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this for every page."""
-    for place, context in ((PLACE, ResearchContext), (PLACE_OF_BUILD, BuildContext)):
+    for place, context in PLACES.items():
         if place in markdown:
             markdown = markdown.replace(place, settings_table(context))
     return markdown

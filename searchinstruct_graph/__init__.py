@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from searchinstruct_graph.agents.build_context import BuildContext
     from searchinstruct_graph.agents.context import ResearchContext
+    from searchinstruct_graph.agents.extract_context import ExtractContext
     from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
+    from searchinstruct_graph.graphs.extract import graph as extract_graph
     from searchinstruct_graph.graphs.instruct import graph as instruct_graph
     from searchinstruct_graph.graphs.persistence import open_persistence
     from searchinstruct_graph.graphs.research import build_graph as build_research_graph
     from searchinstruct_graph.graphs.research import graph as research_graph
     from searchinstruct_graph.integrations.build_dataset import abuild_dataset, build_dataset
     from searchinstruct_graph.integrations.corpus_retriever import CorpusRetriever
+    from searchinstruct_graph.integrations.extract_dataset import aextract_dataset, extract_dataset
     from searchinstruct_graph.integrations.grounding import GroundingMiddleware
     from searchinstruct_graph.integrations.research_tool import ResearchTool, research_tool
     from searchinstruct_graph.tools.corpus import Corpus
@@ -34,6 +37,7 @@ __all__ = [
     "BuildContext",
     "Corpus",
     "CorpusRetriever",
+    "ExtractContext",
     "GroundingMiddleware",
     "ProviderError",
     "ResearchContext",
@@ -43,8 +47,11 @@ __all__ = [
     "UsageError",
     "__version__",
     "abuild_dataset",
+    "aextract_dataset",
     "build_dataset",
     "build_research_graph",
+    "extract_dataset",
+    "extract_graph",
     "from_langchain",
     "instruct_graph",
     "open_persistence",
@@ -56,6 +63,10 @@ _HOMES = {
     "BuildContext": ("agents.build_context", "BuildContext"),
     "abuild_dataset": ("integrations.build_dataset", "abuild_dataset"),
     "build_dataset": ("integrations.build_dataset", "build_dataset"),
+    "ExtractContext": ("agents.extract_context", "ExtractContext"),
+    "aextract_dataset": ("integrations.extract_dataset", "aextract_dataset"),
+    "extract_dataset": ("integrations.extract_dataset", "extract_dataset"),
+    "extract_graph": ("graphs.extract", "graph"),
     "instruct_graph": ("graphs.instruct", "graph"),
     "Corpus": ("tools.corpus", "Corpus"),
     "CorpusRetriever": ("integrations.corpus_retriever", "CorpusRetriever"),

@@ -2,108 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from searchinstruct_graph.cli.display import console, plain
-from searchinstruct_graph.datasets.report import ReportUsage, text_summary
+from searchinstruct_graph.cli.display import console
+from searchinstruct_graph.cli.run_display import RunDisplay, show_funnel
 from searchinstruct_graph.datasets.report.summary import duration, money
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-    from searchinstruct_graph.datasets.rows import Funnel, Spent
     from searchinstruct_graph.graphs.build import BuildResult, Happened
     from searchinstruct_graph.graphs.estimate import Estimate
 
-EVERY_SECONDS = 10.0
-"""How often plain lines tell of new rows."""
 
-
-def reasons_line(reasons: dict[str, int], most: int = 4) -> str:
-    """The most frequent reasons of rejection."""
-    ranked = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))[:most]
-    return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in ranked)
-
-
-class BuildDisplay:
-    """A progress bar on a terminal, plain lines elsewhere; with `quiet`, nothing unless a person is watching."""
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = console(error=True)
-        self._quiet = quiet and not self._console.is_terminal
-        self._progress: Progress | None = None
-        self._bar: TaskID | None = None
-        self._told = 0.0
-        self._began: tuple[float, int] | None = None
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-            self._progress = Progress(
-                SpinnerColumn(),
-                BarColumn(bar_width=30),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TextColumn("{task.fields[refused]}", style="dim"),
-                console=self._console,
-                transient=True,
-            )
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._progress:
-            self._progress.stop()
+class BuildDisplay(RunDisplay):
+    """The rows of a build as they come."""
 
     def tell(self, happened: Happened) -> None:
         """Show a step of the run."""
-        now = time.monotonic()
-        if self._began is None:
-            self._began = (now, happened.accepted)
-        rate = self._rate(now, happened)
-        if self._progress:
-            if self._bar is None:
-                self._bar = self._progress.add_task("rows", total=happened.target, rate="", refused="")
-            refused = reasons_line(happened.reasons, 3)
-            self._progress.update(
-                self._bar,
-                completed=happened.accepted,
-                rate=rate,
-                refused=f"refused: {refused}" if refused else "",
-            )
-        if happened.kind == "rows":
-            if self._progress or self._quiet or now - self._told < EVERY_SECONDS:
-                return
-            self._told = now
-            self._say(f"{happened.accepted} of {happened.target} rows{f', {rate}' if rate else ''}")
-        else:
-            self._say(happened.text)
-
-    def _rate(self, now: float, happened: Happened) -> str:
-        assert self._began is not None
-        since, first = self._began
-        made, seconds = happened.accepted - first, now - since
-        if made < 1 or seconds < 1:
-            return ""
-        left = (happened.target - happened.accepted) * seconds / made
-        cost = happened.spent["cost_usd"]
-        spent = f", {money(cost)}" if cost is None or cost > 0 else ""
-        return f"{made / seconds * 60:,.0f} rows/min, {duration(left)} left{spent}"
-
-    def draining(self) -> None:
-        """Say that the run is ending gently."""
-        self._say("stopping: what is in flight is finished and kept; once more stops at once")
-
-    def _say(self, line: str) -> None:
-        if not self._quiet:
-            from rich.text import Text
-
-            self._console.print(Text(plain(line), style="dim"))
+        line = f"{happened.accepted} of {happened.target} rows" if happened.kind == "rows" else ""
+        self.advance(happened.accepted, happened.target, "rows", happened.spent, happened.reasons, line)
+        if happened.kind != "rows":
+            self.say(happened.text)
 
 
 _ENDED = {
@@ -116,15 +34,6 @@ _ENDED = {
     "stopped": "stopped",
     "answers": "the trial is over",
 }
-
-
-def show_funnel(funnel: Funnel, target: int, spent: Spent, seconds: float, roles: dict[str, Spent]) -> None:
-    """The funnel as it is, why work was refused, and what it cost."""
-    from rich.text import Text
-
-    usage = ReportUsage(**spent, seconds=seconds, roles=roles)
-    for line in text_summary(funnel, target, usage).splitlines():
-        console().print(Text(line))
 
 
 def show_outcome(outcome: BuildResult) -> None:

@@ -79,8 +79,17 @@ def report(
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Default: in the run's exports/.", show_default=False)
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="RUN",
+            help="Another extraction to compare with, such as a --baseline.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write the report of RUN: one HTML file with its funnel, spread, quality, sources, samples and rejections."""
     from searchinstruct_graph.datasets.exporting import report_run
 
-    typer.echo(str(report_run(Path(run), Path(out) if out else None)))
+    typer.echo(str(report_run(Path(run), Path(out) if out else None, Path(against) if against else None)))

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from searchinstruct_graph.cli import ask, build, export, index, mcp, runs, search, verify
+from searchinstruct_graph.cli import ask, build, export, extract, index, mcp, runs, search, verify
 from searchinstruct_graph.cli.display import plain
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 
@@ -55,6 +55,7 @@ def options(
 
 app.command("ask")(ask.ask)
 app.command("build")(build.command)
+app.command("extract")(extract.command)
 app.command("status")(runs.status)
 app.command("export")(export.export)
 app.command("report")(export.report)

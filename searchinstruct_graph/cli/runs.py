@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from searchinstruct_graph.cli.build_display import show_funnel
 from searchinstruct_graph.cli.display import as_json, console, plain
+from searchinstruct_graph.cli.run_display import show_funnel
 from searchinstruct_graph.datasets.report.summary import duration, money
 from searchinstruct_graph.errors import UsageError
 
@@ -54,12 +54,20 @@ def _watch(folder: Path, told: RunStatus) -> None:
                 break
             time.sleep(EVERY_SECONDS)
             told = run_status(folder)
-    show_funnel(told["funnel"], told["target"], told["spent"], told["seconds"], told["spending"])
+    _funnel(told)
+
+
+def _funnel(told: RunStatus) -> None:
+    extracted = told["documents"] is not None
+    show_funnel(told["funnel"], told["target"], told["spent"], told["seconds"], told["spending"], extracted=extracted)
 
 
 def _lines(told: RunStatus) -> list[str]:
     rows, target = told["funnel"]["accepted"], told["target"]
-    lines = [f"{plain(told['run'])}: {rows:,} of {target:,} rows ({told['method']})"]
+    wanted = "" if target is None else f" of {target:,}"
+    lines = [f"{plain(told['run'])}: {rows:,}{wanted} rows ({told['method']})"]
+    if (documents := told["documents"]) is not None:
+        lines.append(f"{documents['read']:,} of {documents['budget']:,} documents read in {documents['pulls']:,} pulls")
     if told["worked_on"]:
         rate, left = told["rows_per_minute"], told["seconds_left"]
         speed = "" if rate is None else f", {rate:,.0f} rows/min"
@@ -78,7 +86,7 @@ def _show(told: RunStatus) -> None:
     out = console()
     for line in _lines(told):
         out.print(line)
-    show_funnel(told["funnel"], told["target"], told["spent"], told["seconds"], told["spending"])
+    _funnel(told)
     if len(told["spending"]) > 1:
         table = Table(box=None, padding=(0, 2, 0, 0))
         for name in ("role", "calls", "tokens in", "tokens out", "cost"):

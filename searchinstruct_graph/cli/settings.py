@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.agents.context import AgentContext, ResearchContext
 
 
 def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
@@ -32,7 +32,7 @@ def _option(setting: Field[Any], kind: Any) -> inspect.Parameter:
 
 
 def with_settings(
-    command: Callable[..., None], context: type[ResearchContext] = ResearchContext, without: Sequence[str] = ()
+    command: Callable[..., None], context: type[AgentContext] = ResearchContext, without: Sequence[str] = ()
 ) -> Callable[..., None]:
     """Give `command` one option a field of `context`, but those `without` meaning for it; it receives those that were
     given as `**settings`.

@@ -15,13 +15,16 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.formats import Shape, columns, features, format_named, licence_of
 from searchinstruct_graph.datasets.rows import Funnel, Row, Spent, no_spending
+
+if TYPE_CHECKING:
+    from searchinstruct_graph.datasets.selection_facts import SelectionFacts
 
 TOP = 20
 """Sources that are named; the rest are counted together."""
@@ -117,6 +120,8 @@ class CardFacts(TypedDict):
     reviewed: int
     """Rows that a person has checked."""
     created_by: str
+    selection: SelectionFacts | None
+    """Of an extraction: how it chose what it read."""
 
 
 class RowCounter:
@@ -430,7 +435,23 @@ _METHODS = {
         "a sentence about the task becomes keywords, keywords and Bloom's levels become instructions, and samples vote on the "
         "answer (DS²-Instruct)"
     ),
+    "equal": (
+        "documents of a pile are read where they give pairs like some examples, and questions, answers and quotes are taken out "
+        "of them together (EQUAL)"
+    ),
 }
+
+_PAPERS = {
+    "equal": (
+        "zhang2025equal",
+        "Chi Zhang and Huaping Zhong and Hongtao Li and Chengliang Chai and Jiawei Hong and Yuhao Deng and Jiacheng Wang and "
+        "Tian Tan and Yizhou Yan and Jiantao Qiu and Ye Yuan and Guoren Wang and Conghui He and Lei Cao",
+        "Not All Documents Are What You Need for Extracting Instruction Tuning Data",
+        "2505.12250",
+        "2025",
+    ),
+}
+"""By method its paper: key, authors, title, arXiv number, year."""
 
 
 def _making(facts: CardFacts) -> list[str]:
@@ -439,6 +460,8 @@ def _making(facts: CardFacts) -> list[str]:
     for method, rows in counts["methods"].items():
         told = f": {_METHODS[method]}" if method in _METHODS else ""
         said.append(f"* {_text(method)}, {_number(rows, 'row')}{told}.")
+    if facts["selection"] is not None:
+        said += ["", *_chosen(facts["selection"])]
     for title, tally in (("operation", counts["operations"]), ("Bloom's level", counts["bloom"])):
         if set(tally) - {"none"}:
             said += ["", *_table((title, "rows"), tally.items())]
@@ -452,17 +475,62 @@ def _making(facts: CardFacts) -> list[str]:
     return said
 
 
+_REWARDS = {
+    "transport": "the optimal-transport distance from its pairs to the examples, the nearer the better",
+    "similarity": "the mean cosine of its pairs to the examples' centre",
+    "coverage": "how much the cells of its pairs still lacked in the dataset that is covered",
+}
+
+
+def _chosen(found: SelectionFacts) -> list[str]:
+    """What an extraction read, and how it came to."""
+    pile = (
+        f" of the {_number(found['documents'], 'document')} of the pile"
+        if found["documents"] is not None
+        else " documents"
+    )
+    examples = (
+        f"{_number(found['examples'], 'example pair')} said what is wanted; the examples are not in the data, and no model that "
+        "wrote it has seen them."
+    )
+    if found["baseline"]:
+        how = "at random" if found["baseline"] == "random" else "in their order"
+        return [
+            f"{found['read']:,}{pile} were read {how}, without choosing, up to a budget of {found['budget']:,}. {examples}"
+        ]
+    chosen = found["read"] - found["warmup_read"]
+    clusters = f" out of {_number(len(found['clusters']), 'cluster')}" if found["clusters"] else ""
+    reward = _REWARDS.get(found["reward"], _text(found["reward"]))
+    return [
+        f"{found['read']:,}{pile} were read, up to a budget of {found['budget']:,}: {found['warmup_read']:,} at random, then "
+        f"{chosen:,}{clusters} by a bandit. A cluster's reward is {reward}. {examples}",
+        "",
+        f"{_part(found['empty'], found['read'], 'document')} of those read gave no pair that holds; "
+        f"{_number(found['off_target'], 'pair')} lay too far from every example.",
+    ]
+
+
 def _numbers(facts: CardFacts) -> list[str]:
     funnel, usage = facts["funnel"], facts["counts"]["usage"]
     said = ["## Counts", ""]
     if funnel is not None:
         names = ("proposed", "refused", "admitted", "answered", "accepted", "rejected", "quarantined", "surplus")
-        said += _table(("stage", "instructions"), [(name, funnel[name]) for name in names])  # type: ignore[literal-required]
+        told = {name: name for name in names}
+        head = "instructions"
+        if facts["selection"] is not None:
+            # Pairs come with their answers: what is admitted is answered.
+            told, head = (
+                {"proposed": "found", **{name: name for name in names if name not in ("proposed", "answered")}},
+                "pairs",
+            )
+        said += _table(("stage", head), [(shown, funnel[name]) for name, shown in told.items()])  # type: ignore[literal-required]
         if funnel["reasons"]:
             ranked = sorted(funnel["reasons"].items(), key=lambda item: (-item[1], item[0]))
             said += [
                 "",
-                "Why instructions were refused and answers rejected:",
+                "Why pairs were refused:"
+                if facts["selection"]
+                else "Why instructions were refused and answers rejected:",
                 "",
                 *_table(("reason", "count"), ranked),
             ]
@@ -596,7 +664,27 @@ def _citation(facts: CardFacts) -> list[str]:
         "## Citation",
         "",
         *_block("\n".join([*entry, f"  note = {{Made with {_plain(facts['created_by'], 80)}}}", "}"]), "bibtex"),
+        *_papers(facts["counts"]["methods"]),
     ]
+
+
+def _papers(methods: Iterable[str]) -> list[str]:
+    """The papers of the methods that rows were made by."""
+    said = []
+    for method in methods:
+        if method in _PAPERS:
+            key, authors, title, number, year = _PAPERS[method]
+            entry = [
+                f"@misc{{{key},",
+                f"  title = {{{title}}},",
+                f"  author = {{{authors}}},",
+                f"  year = {{{year}}},",
+                f"  eprint = {{{number}}},",
+                "  archivePrefix = {arXiv},",
+                "}",
+            ]
+            said += ["", "The method of selection:", "", *_block("\n".join(entry), "bibtex")]
+    return said
 
 
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff\ud800-\udfff]")

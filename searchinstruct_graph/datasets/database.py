@@ -66,6 +66,11 @@ CREATE TABLE spending (
     known_usd REAL NOT NULL, unknown_calls INTEGER NOT NULL, dearest_usd REAL NOT NULL,
     searches INTEGER NOT NULL, pages INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE pulls (
+    number INTEGER PRIMARY KEY, cluster INTEGER, documents TEXT NOT NULL, owners TEXT NOT NULL, cells TEXT NOT NULL,
+    texts TEXT NOT NULL, vectors BLOB NOT NULL, distance REAL, reward REAL, note TEXT NOT NULL
+);
+CREATE TABLE clusters (id INTEGER PRIMARY KEY CHECK (id = 0), state BLOB NOT NULL);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 

@@ -30,6 +30,7 @@ from searchinstruct_graph.datasets.ledger import NAME
 from searchinstruct_graph.datasets.report import ReportFacts, ReportLimits, ReportUsage, write_report
 from searchinstruct_graph.datasets.rows import Rejection, Row
 from searchinstruct_graph.datasets.run import EXPORTS, read_run, write_atomically
+from searchinstruct_graph.datasets.selection_facts import is_extraction, selection_facts
 from searchinstruct_graph.errors import UsageError
 
 REPORT, CARD = "report.html", "README.md"
@@ -125,13 +126,29 @@ def run_command(folder: Path) -> str:
     """The command that goes on with the run, as far as its configuration tells."""
     run = read_run(folder)
     told = run["configuration"]
-    task = f'--task "{told["task"]["description"]}"' if told["task"] else "--seeds FILE"
     places = " ".join(f"--corpus {uri}" for uri in told["settings"].get("corpus") or [])
-    web = " --web" if told["settings"].get("web") else ""
     models = sorted(set(told["models"].values()))
     model = f" --model {models[0]}" if models != ["offline"] else ""
-    target = f"--target {run['options']['target']}"
-    return " ".join(f"searchinstruct build {task} {places}{web}{model} {target} --run DIR".split())
+    target = f" --target {run['options']['target']}" if run["options"]["target"] is not None else ""
+    if is_extraction(run):
+        reading_ = _reading_options({**run["options"], **told["settings"]})
+        command = f"searchinstruct extract {places} --examples FILE{reading_}{model}{target} --run DIR"
+    else:
+        task = f'--task "{told["task"]["description"]}"' if told["task"] else "--seeds FILE"
+        web = " --web" if told["settings"].get("web") else ""
+        command = f"searchinstruct build {task} {places}{web}{model}{target} --run DIR"
+    return " ".join(command.split())
+
+
+def _reading_options(settings: Mapping[str, Any]) -> str:
+    """The options of an extraction that say what is read."""
+    options = [f" --budget-documents {settings['budget_documents']}"] if settings.get("budget_documents") else []
+    if settings.get("reward", "transport") != "transport":
+        options.append(f" --reward {settings['reward']}")
+    options += [" --cover RUN"] if settings.get("cover") else []
+    options += [f" --baseline {settings['baseline']}"] if settings.get("baseline") else []
+    options += [" --tune"] if settings.get("tune") else []
+    return "".join(options)
 
 
 def write_card(folder: Path, wanted: Wanted, manifests: Mapping[str, Manifest], place: Path) -> Path:
@@ -161,6 +178,7 @@ def write_card(folder: Path, wanted: Wanted, manifests: Mapping[str, Manifest], 
         ],
         reviewed=0,
         created_by=f"searchinstruct-graph {run['version']}",
+        selection=selection_facts(folder, measured=False) if is_extraction(run) else None,
     )
     path = place / CARD
     write_atomically(path, dataset_card(told))
@@ -201,9 +219,16 @@ def _contamination(folder: Path, held_out: Mapping[str, Any], checked: int) -> d
     }
 
 
-def report_run(folder: Path, out: Path | None = None) -> Path:
-    """Write the run's report, by default into its `exports/`. Returns its path. Raises UsageError as `read_run` does."""
+def report_run(folder: Path, out: Path | None = None, against: Path | None = None) -> Path:
+    """Write the run's report, by default into its `exports/`. Returns its path.
+
+    `against` is another extraction that the report of an extraction is to show beside it.
+
+    Raises:
+        UsageError: as `read_run` does; or the two runs cannot be compared.
+    """
     run = read_run(folder)
+    chosen = selection_facts(folder, against) if against or is_extraction(run) else None
     with reading(folder / NAME) as db:
         funnel, facts, spending = ledgers.read_funnel(db), ledgers.read_facts(db), ledgers.read_spending(db)
         finished = db.execute("SELECT max(committed_at) FROM rows").fetchone()[0]
@@ -221,7 +246,8 @@ def report_run(folder: Path, out: Path | None = None) -> Path:
         finished=finished or "" if facts.get("ended") else "",
         contamination=_contamination(folder, held_out, funnel["proposed"]) if held_out else None,
         corpus_documents=facts.get("documents", {}),
-        limits=ReportLimits(max_share=settings["max_share"], max_cost_usd=options["max_cost"], max_seconds=None),
+        limits=ReportLimits(max_share=settings.get("max_share"), max_cost_usd=options["max_cost"], max_seconds=None),
+        selection=chosen,
     )
     path = out or folder / EXPORTS / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)

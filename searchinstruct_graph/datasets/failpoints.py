@@ -21,11 +21,16 @@ FAILPOINTS = (
     "answer.committed",
     "accept.before",
     "accept.committed",
+    "pull.before",
+    "pull.committed",
+    "clusters.committed",
     "export.half",
     "export.written",
     "export.renamed",
 )
-"""Every name that `failpoint` is called with, in the order in which a run meets them."""
+"""Every name that `failpoint` is called with, in the order in which a run meets them: `wave` to `accept`
+are a build's, `pull` and `clusters` an extraction's.
+"""
 
 _name, _, _count = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_count or 1)

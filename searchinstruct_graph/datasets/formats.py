@@ -261,6 +261,7 @@ ROW: Columns = {
         "bloom": str,
         "passages": [str],
         "wave": int,
+        "selection": {"pull": int, "cluster": int, "transport": float, "distance": float},
     },
     "critic": {
         "verdict": str,

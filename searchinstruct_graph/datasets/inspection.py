@@ -24,12 +24,23 @@ RECENT = 200
 """Rows that the rate is taken from."""
 
 
+class Reading(TypedDict):
+    """Documents of an extraction: how many it may read and has read, in how many pulls."""
+
+    budget: int
+    read: int
+    pulls: int
+
+
 class RunStatus(TypedDict):
     """How a run stands. `worked_on` names the process that works on it; rate and time left are null without one."""
 
     run: str
     method: str
-    target: int
+    target: int | None
+    """Rows wanted; null when an extraction ends with its budget."""
+    documents: Reading | None
+    """Of an extraction: what it may read, and what it has read."""
     worked_on: str | None
     ended: str | None
     funnel: Funnel
@@ -51,13 +62,19 @@ def run_status(folder: Path) -> RunStatus:
         facts = ledgers.read_facts(db)
         waiting = db.execute("SELECT count(*) FROM instructions WHERE status IN ('admitted', 'answered')").fetchone()[0]
         worked_on = holder(folder)
+        pulls, read = db.execute(
+            "SELECT count(*), coalesce(sum(json_array_length(documents)), 0) FROM pulls"
+        ).fetchone()
         rate = _rate(db, facts["session"]) if worked_on and "session" in facts else None
         now = _since(facts["session"]) if worked_on and "session" in facts else 0.0
-    target = int(run["options"]["target"])
+    target: int | None = run["options"]["target"]
+    budget: int | None = run["configuration"]["settings"].get("budget_documents")
+    left = _left(funnel["accepted"], target, read, budget)
     return RunStatus(
         run=str(folder),
         method=run["configuration"]["method"],
         target=target,
+        documents=None if budget is None else Reading(budget=budget, read=read, pulls=pulls),
         worked_on=worked_on,
         ended=None if worked_on else facts.get("ended"),
         funnel=funnel,
@@ -66,8 +83,17 @@ def run_status(folder: Path) -> RunStatus:
         spent=ledgers.total(spending.values()),
         seconds=float(facts.get("seconds", 0.0)) + now,
         rows_per_minute=None if rate is None else round(rate * 60, 2),
-        seconds_left=None if not rate else round(max(0, target - funnel["accepted"]) / rate, 1),
+        seconds_left=None if not rate or left is None else round(left / rate, 1),
     )
+
+
+def _left(rows: int, target: int | None, read: int, budget: int | None) -> float | None:
+    """Rows that are still to come: up to the target, or as many as the rest of the budget gives at the yield so far."""
+    wanted = None if target is None else float(max(0, target - rows))
+    if budget is None or not read:
+        return wanted
+    expected = (budget - read) * rows / read
+    return expected if wanted is None else min(wanted, expected)
 
 
 def _since(time: str) -> float:
@@ -231,4 +257,8 @@ def settings_shown(run: RunFile) -> dict[str, Any]:
     if task:
         shown["task"] = task["description"]
         shown["answer_form"] = task["answer_form"]
+    # Of an extraction: hashes of what it was to find the like of, and of what it read.
+    shown |= {
+        f"{name}_sha256": run["configuration"][name] for name in ("examples", "pile") if name in run["configuration"]
+    }
     return {name: value for name, value in shown.items() if value not in ("", None, [], {})}

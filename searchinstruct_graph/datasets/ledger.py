@@ -83,6 +83,30 @@ class Decision(TypedDict):
     rejection: Rejection | None
 
 
+Answered = tuple[Instruction, Outcome]
+
+
+class PullRecord(TypedDict):
+    """A pull of an extraction as it is kept: everything that the choice of later ones depends on."""
+
+    number: int
+    cluster: int | None
+    documents: list[int]
+    """What was read, as indices into the pile."""
+    owners: list[int]
+    """Of each pair found: the document that it came from."""
+    cells: list[int]
+    """Of each pair found: its quota cell; empty without a coverage reward."""
+    vectors: bytes
+    """Of each pair found: its embedding; float16, row after row."""
+    texts: list[str]
+    """Of each pair found in a warm-up that an encoder will be tuned on: its text; else empty."""
+    distance: float | None
+    reward: float | None
+    note: str
+    """What could not be read, and why."""
+
+
 class WaveStatistics(TypedDict):
     """One wave: what was proposed in it, what was admitted, and what became of it so far."""
 
@@ -159,14 +183,8 @@ class Ledger:
         failpoint("wave.before")
 
         def work(db: sqlite3.Connection) -> None:
-            db.execute("INSERT INTO waves VALUES (?, ?, ?, ?, ?)", (wave, proposed, len(admitted), last, note))
-            db.executemany(
-                "INSERT INTO instructions (ordinal, id, text, wave, status, origin) VALUES (?, ?, ?, ?, ?, ?)",
-                [(n, id_, text, wave, status, encoded(origin)) for n, id_, text, status, origin in admitted],
-            )
+            _wave(db, wave, admitted, refused, segment, proposed, last, note)
             db.executemany("INSERT INTO keywords (keyword, origin) VALUES (?, ?)", keywords)
-            db.execute("INSERT INTO pool VALUES (?, ?)", (wave, segment))
-            _reject(db, [(None, each) for each in refused])
             db.execute("DELETE FROM calls WHERE scope = ?", (f"wave:{wave}",))
 
         await self._writer.write(work)
@@ -191,25 +209,69 @@ class Ledger:
     async def decide(self, decisions: Sequence[Decision]) -> None:
         """Commit what became of answered instructions. A row without its provenance is refused (ValueError)."""
         failpoint("accept.before")
-        now = _now()
-        for decision in decisions:
-            if decision["row"] is not None:
-                checked_provenance(decision["row"])
+        _check(decisions)
+        await self._writer.write(lambda db: _decide(db, decisions))
+        failpoint("accept.committed")
+
+    # Pulls of an extraction: documents read, and everything that was found in them, committed as a whole.
+
+    async def commit_pull(
+        self,
+        pull: PullRecord,
+        admitted: Sequence[Answered],
+        refused: Sequence[Rejection],
+        decisions: Sequence[Decision],
+        segment: bytes,
+        *,
+        proposed: int,
+        last: int,
+    ) -> None:
+        """Commit a pull: what it read, the pairs that the pool admitted, what was refused, and what became of them. A row
+        without its provenance is refused (ValueError).
+        """
+        failpoint("pull.before")
+        _check(decisions)
+        wave = pull["number"] + 1
+        instructions = [(i["ordinal"], i["id"], i["text"], i["status"], i["origin"]) for i, _ in admitted]
 
         def work(db: sqlite3.Connection) -> None:
-            for decision in decisions:
-                ordinal, row, rejection = decision["ordinal"], decision["row"], decision["rejection"]
-                status = "accepted" if row else "rejected" if rejection else "surplus"
-                db.execute("UPDATE instructions SET status = ? WHERE ordinal = ?", (status, ordinal))
-                if row is not None:
-                    _insert_row(db, ordinal, row, now)
-                if rejection is not None:
-                    _reject(db, [(ordinal, rejection)])
-                if row is not None or rejection is not None:
-                    db.execute("DELETE FROM answers WHERE ordinal = ?", (ordinal,))
+            _wave(db, wave, instructions, refused, segment, proposed, last, pull["note"])
+            db.executemany(
+                "INSERT INTO answers VALUES (?, ?)", [(i["ordinal"], encoded(outcome)) for i, outcome in admitted]
+            )
+            _decide(db, decisions)
+            db.execute(
+                "INSERT INTO pulls (number, cluster, documents, owners, cells, texts, vectors, distance, reward, note)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    pull["number"],
+                    pull["cluster"],
+                    *(encoded(pull[part]) for part in ("documents", "owners", "cells", "texts")),
+                    pull["vectors"],
+                    pull["distance"],
+                    pull["reward"],
+                    pull["note"],
+                ),
+            )
+            db.execute("DELETE FROM calls WHERE scope = ?", (f"pull:{pull['number']}",))
 
         await self._writer.write(work)
-        failpoint("accept.committed")
+        failpoint("pull.committed")
+
+    async def keep_clusters(self, state: bytes, warmup: Sequence[PullRecord] = ()) -> None:
+        """Keep the clusters, so that a resumed run has the same ones to the last bit; `warmup` are pulls that are now seen
+        through another encoder.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("INSERT OR REPLACE INTO clusters VALUES (0, ?)", (state,))
+            db.executemany(
+                "UPDATE pulls SET vectors = ?, texts = '[]' WHERE number = ?",
+                [(each["vectors"], each["number"]) for each in warmup],
+            )
+
+        await self._writer.write(work)
+        failpoint("clusters.committed")
 
     async def reopen_surplus(self) -> None:
         """Let answers that came after the target stand before the pool again, because the target was raised."""
@@ -287,6 +349,45 @@ def checked_provenance(row: Row) -> None:
         for quote in source["quotes"]:
             if quote["end"] - quote["start"] != len(quote["text"]):
                 raise ValueError(f"row {row['id']} has a quote whose offsets do not fit its text")
+
+
+def _check(decisions: Iterable[Decision]) -> None:
+    for decision in decisions:
+        if decision["row"] is not None:
+            checked_provenance(decision["row"])
+
+
+def _wave(
+    db: sqlite3.Connection,
+    wave: int,
+    admitted: Sequence[tuple[int, str, str, Status, Origin]],
+    refused: Sequence[Rejection],
+    segment: bytes,
+    proposed: int,
+    last: int,
+    note: str,
+) -> None:
+    db.execute("INSERT INTO waves VALUES (?, ?, ?, ?, ?)", (wave, proposed, len(admitted), last, note))
+    db.executemany(
+        "INSERT INTO instructions (ordinal, id, text, wave, status, origin) VALUES (?, ?, ?, ?, ?, ?)",
+        [(n, id_, text, wave, status, encoded(origin)) for n, id_, text, status, origin in admitted],
+    )
+    db.execute("INSERT INTO pool VALUES (?, ?)", (wave, segment))
+    _reject(db, [(None, each) for each in refused])
+
+
+def _decide(db: sqlite3.Connection, decisions: Iterable[Decision]) -> None:
+    now = _now()
+    for decision in decisions:
+        ordinal, row, rejection = decision["ordinal"], decision["row"], decision["rejection"]
+        status = "accepted" if row else "rejected" if rejection else "surplus"
+        db.execute("UPDATE instructions SET status = ? WHERE ordinal = ?", (status, ordinal))
+        if row is not None:
+            _insert_row(db, ordinal, row, now)
+        if rejection is not None:
+            _reject(db, [(ordinal, rejection)])
+        if row is not None or rejection is not None:
+            db.execute("DELETE FROM answers WHERE ordinal = ?", (ordinal,))
 
 
 def _insert_row(db: sqlite3.Connection, ordinal: int, row: Row, now: str) -> None:
@@ -412,6 +513,13 @@ def read_instructions(db: sqlite3.Connection, *statuses: Status) -> Iterator[Ins
         yield Instruction(ordinal=ordinal, id=id_, text=text, wave=wave, status=status, origin=json.loads(origin))
 
 
+def read_answered(db: sqlite3.Connection) -> Iterator[tuple[Instruction, Outcome]]:
+    """The instructions that are answered but not decided about, with their answers, in order."""
+    query = "SELECT outcome FROM answers WHERE ordinal = ?"
+    for instruction in read_instructions(db, "answered"):
+        yield instruction, json.loads(db.execute(query, (instruction["ordinal"],)).fetchone()[0])
+
+
 def read_funnel(db: sqlite3.Connection) -> Funnel:
     """The run's counts."""
     proposed = db.execute("SELECT coalesce(sum(proposed), 0), coalesce(sum(admitted), 0) FROM waves").fetchone()
@@ -420,10 +528,12 @@ def read_funnel(db: sqlite3.Connection) -> Funnel:
     refused = db.execute("SELECT count(*) FROM rejections WHERE stage = 'proposal'").fetchone()[0]
     quarantined = db.execute("SELECT count(*) FROM rejections WHERE quarantined").fetchone()[0]
     decided = {state: states.get(state, 0) for state in ("answered", "accepted", "rejected", "surplus", "purged")}
+    # Seeds that are only shown are no proposals.
+    shown = states.get("shown", 0)
     return Funnel(
-        proposed=proposed[0],
+        proposed=proposed[0] - shown,
         refused=refused,
-        admitted=proposed[1],
+        admitted=proposed[1] - shown,
         answered=sum(decided.values()),
         accepted=decided["accepted"],
         rejected=decided["rejected"] + decided["purged"],
@@ -486,6 +596,32 @@ def read_waves(db: sqlite3.Connection) -> list[WaveStatistics]:
             "SELECT wave, proposed, admitted, last FROM waves ORDER BY wave"
         )
     ]
+
+
+def read_pulls(db: sqlite3.Connection) -> Iterator[PullRecord]:
+    """The committed pulls of an extraction, in order."""
+    columns = "number, cluster, documents, owners, cells, texts, vectors, distance, reward, note"
+    for number, cluster, documents, owners, cells, texts, vectors, distance, reward, note in db.execute(
+        f"SELECT {columns} FROM pulls ORDER BY number"  # noqa: S608
+    ):
+        yield PullRecord(
+            number=number,
+            cluster=cluster,
+            documents=json.loads(documents),
+            owners=json.loads(owners),
+            cells=json.loads(cells),
+            vectors=vectors,
+            texts=json.loads(texts),
+            distance=distance,
+            reward=reward,
+            note=note,
+        )
+
+
+def read_clusters(db: sqlite3.Connection) -> bytes | None:
+    """The clusters of an extraction as they were kept; None before they are formed."""
+    found = db.execute("SELECT state FROM clusters").fetchone()
+    return bytes(found[0]) if found else None
 
 
 def read_facts(db: sqlite3.Connection) -> dict[str, Any]:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-Method = Literal["searchinstruct", "ds2-instruct"]
+Method = Literal["searchinstruct", "ds2-instruct", "equal"]
 
-Operation = Literal["seed", "paraphrase", "combination", "new", "keyword", "keyword-pair"]
+Operation = Literal["seed", "paraphrase", "combination", "new", "keyword", "keyword-pair", "extraction"]
 """How an instruction came about: a seed as it was given; from shown seeds by rewording one, joining several, or anew;
-from one keyword or a pair of them."""
+from one keyword or a pair of them; from a document together with its answer."""
 
 BLOOM = ("remember", "understand", "apply", "analyze", "evaluate", "create")
 """The six levels of Bloom's revised taxonomy, lowest first."""
+
+
+class Selected(TypedDict):
+    """How an extraction came to read the document of a pair."""
+
+    pull: int
+    """Which batch of documents it was read in, counted from 0."""
+    cluster: int | None
+    """The cluster that was chosen; null in the warm-up and without a choice."""
+    transport: float | None
+    """Optimal-transport distance from the cluster's pairs, after this pull, to the examples, 0 to 2; null when too few."""
+    distance: float
+    """1 - cosine from this pair to the nearest example, 0 to 2."""
 
 
 class Origin(TypedDict):
@@ -34,6 +47,8 @@ class Origin(TypedDict):
     passages: list[str]
     """URIs of the passages that were shown to the writer of the instruction."""
     wave: int
+    selection: NotRequired[Selected]
+    """Of an extraction: how its document was chosen."""
 
 
 class RowQuote(TypedDict):

@@ -1,4 +1,6 @@
-"""A run's folder: `run.json` says what the run is, `ledger.sqlite` what it has done, `exports/` holds what was made of it."""
+"""A run's folder: `run.json` says what the run is, `ledger.sqlite` what it has done, `exports/` holds what was made of it;
+`pile/` holds the documents of an extraction.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,8 @@ from searchinstruct_graph.text.digest import sha256
 
 FORMAT = 1
 RUN, LOCK, EXPORTS = "run.json", "run.lock", "exports"
+PILE, ENCODER, TUNED = "pile", "encoder", "tuned.npy"
+"""Of an extraction: the documents that it reads from, the encoder that it has tuned, and its vectors of the documents."""
 
 
 class RunFile(TypedDict):
@@ -97,9 +101,7 @@ def open_run(folder: Path, configuration: dict[str, Any], options: dict[str, Any
         UsageError: the folder holds another run (the message shows the differences), or files that are no run.
     """
     if not (folder / RUN).exists():
-        strangers = [p.name for p in folder.iterdir() if p.name not in (LOCK, EXPORTS) and not p.name.startswith(".")]
-        if strangers:
-            raise UsageError(f"{folder} holds other files ({strangers[0]}, ...) and no run; name a new or empty folder")
+        refuse_strangers(folder)
         made = RunFile(
             format=FORMAT,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,9 +127,18 @@ def open_run(folder: Path, configuration: dict[str, Any], options: dict[str, Any
     return run
 
 
+def refuse_strangers(folder: Path) -> None:
+    """Raise UsageError when the folder holds files that are not a run's, and no run."""
+    own = (LOCK, EXPORTS, PILE)
+    if not (folder / RUN).exists():
+        strangers = [p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(".")]
+        if strangers:
+            raise UsageError(f"{folder} holds other files ({strangers[0]}, ...) and no run; name a new or empty folder")
+
+
 def stored_target(folder: Path) -> int | None:
-    """The target that the run was last given; None when there is no run yet."""
-    return int(read_run(folder)["options"]["target"]) if (folder / RUN).exists() else None
+    """The target that the run was last given; None when it had none, and when there is no run yet."""
+    return read_run(folder)["options"]["target"] if (folder / RUN).exists() else None
 
 
 def set_aside(folder: Path) -> Path | None:
@@ -138,7 +149,7 @@ def set_aside(folder: Path) -> Path | None:
     while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
         number += 1
     aside.mkdir()
-    for part in (RUN, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", EXPORTS):
+    for part in (RUN, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", EXPORTS, PILE, ENCODER, TUNED):
         if (folder / part).exists():
             os.replace(folder / part, aside / part)
     return aside

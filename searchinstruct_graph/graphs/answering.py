@@ -84,7 +84,8 @@ async def answer(
     return await _in_form(outcome, result["usage"], instruction, form, options, context)
 
 
-def _language(instruction: str, text: str) -> str:
+def language_of_pair(instruction: str, text: str) -> str:
+    """The language of a question with its answer."""
     from searchinstruct_graph.tools.corpus.language import detect
 
     return detect([f"{instruction}\n{text}"])
@@ -120,7 +121,7 @@ def _researched(result: ResearchOutput) -> Outcome:
         text = text or (refused[-1]["answer"] if refused else "")
     return Outcome(
         answer=text,
-        language=_language(result["question"], text),
+        language=language_of_pair(result["question"], text),
         grounding="quotes",
         statements=statements,
         sources=sources,
@@ -222,7 +223,7 @@ def _settled(
     return {
         **outcome,
         "answer": chosen,
-        "language": _language(instruction, chosen),
+        "language": language_of_pair(instruction, chosen),
         "critic": numbers,
         "vote": vote,
         "rejected": [*outcome["rejected"], *rejected][:MOST_REJECTED],

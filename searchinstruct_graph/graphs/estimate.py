@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.agents.build_context import BuildContext
+from searchinstruct_graph.agents.extract_context import ExtractContext
 from searchinstruct_graph.datasets.rows import Spent, no_spending
 from searchinstruct_graph.graphs.answering import role_models
 from searchinstruct_graph.graphs.build import BuildResult
-from searchinstruct_graph.models.chat import OFFLINE
+from searchinstruct_graph.graphs.extraction import ExtractResult
+from searchinstruct_graph.models.chat import OFFLINE, resolve_model
 
 # `yield` is a word of Python's own, so the class syntax cannot name the field.
 Estimate = TypedDict(
@@ -68,3 +70,41 @@ def estimate(trial: BuildResult, context: BuildContext) -> Estimate:
         "cost_usd": round(whole(lambda part: part["cost_usd"] or 0.0), 4) if known else None,
         "seconds": round(trial["starting"] + working, 1),
     }
+
+
+class ReadingEstimate(TypedDict):
+    """A trial of an extraction and what the budget would come to; null for a cost that is not known."""
+
+    documents: int
+    budget: int
+    trial_documents: int
+    trial_rows: int
+    rows: int
+    model_calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    seconds: float
+
+
+def estimate_reading(trial: ExtractResult, context: ExtractContext) -> ReadingEstimate:
+    """What reading the whole budget would take: everything scales by documents, but making the pile is paid once. With a model
+    elsewhere, time also shrinks by the calls in flight that ten documents could not fill.
+    """
+    times = trial["budget"] / max(1, trial["read"])
+    spent = trial["spent"]
+    offline = resolve_model(context.model_for("extractor")) == OFFLINE
+    filled = 1.0 if offline else min(1.0, trial["read"] / context.concurrency)
+    working = (trial["seconds"] - trial["selecting"]) * times * filled
+    return ReadingEstimate(
+        documents=trial["documents"],
+        budget=trial["budget"],
+        trial_documents=trial["read"],
+        trial_rows=trial["accepted"],
+        rows=round(trial["accepted"] * times),
+        model_calls=round(spent["model_calls"] * times),
+        input_tokens=round(spent["input_tokens"] * times),
+        output_tokens=round(spent["output_tokens"] * times),
+        cost_usd=None if spent["cost_usd"] is None else round(spent["cost_usd"] * times, 4),
+        seconds=round(trial["selecting"] + working, 1),
+    )

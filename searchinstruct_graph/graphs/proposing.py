@@ -17,7 +17,7 @@ from searchinstruct_graph.agents.curriculum import Direction, clean_keywords, na
 from searchinstruct_graph.agents.expander import WANTED_KINDS, expand, passage_id
 from searchinstruct_graph.datasets.acceptance import Blocked
 from searchinstruct_graph.datasets.ledger import Instruction
-from searchinstruct_graph.datasets.rows import BLOOM, Method, Operation
+from searchinstruct_graph.datasets.rows import BLOOM, Method, Operation, Selected
 from searchinstruct_graph.datasets.seeds import Seed, question_kind, seed_id, seed_of
 from searchinstruct_graph.datasets.tasks import Task, described
 from searchinstruct_graph.graphs.answering import form_suffix
@@ -63,6 +63,7 @@ class Candidate(NamedTuple):
     keywords: list[str]
     bloom: str
     passages: list[str]
+    selection: Selected | None = None
 
 
 class Proposed(NamedTuple):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from searchinstruct_graph.agents.build_context import BuildContext
+from searchinstruct_graph.agents.context import RunContext
 from searchinstruct_graph.datasets.acceptance import Rules, row_id, source_unit
 from searchinstruct_graph.datasets.contamination import Benchmark
-from searchinstruct_graph.datasets.ledger import Instruction
+from searchinstruct_graph.datasets.ledger import Instruction, Outcome
 from searchinstruct_graph.datasets.pool import Pool, Twin
-from searchinstruct_graph.datasets.rows import Origin, Rejection, no_spending
-from searchinstruct_graph.datasets.screening import screen_instruction
-from searchinstruct_graph.graphs.proposing import Candidate, Proposer
+from searchinstruct_graph.datasets.rows import Method, Origin, Rejection, no_spending
+from searchinstruct_graph.datasets.screening import find_secret, screen_instruction
+from searchinstruct_graph.graphs.proposing import Candidate
 from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.text.words import words
 from searchinstruct_graph.tools.corpus import Corpus
@@ -44,13 +46,22 @@ def rules_for(
     )
 
 
+class Proposing(Protocol):
+    """What a screen has to know of where candidates come from."""
+
+    method: Method
+
+    def shown_only(self, candidate: Candidate) -> bool:
+        """Whether a given instruction is only known, not answered."""
+
+
 class Screen:
     """Holds candidates against the rules, held-out questions and the pool, in order."""
 
     def __init__(
         self,
-        context: BuildContext,
-        proposer: Proposer,
+        context: RunContext,
+        proposer: Proposing,
         fingerprint: str,
         pool: Pool,
         benchmark: Benchmark | None = None,
@@ -92,6 +103,23 @@ class Screen:
             )
         return admitted, refused
 
+    def refused(self, wave: int, candidate: Candidate, outcome: Outcome) -> Rejection:
+        """A candidate that came with its answer, and with the fault that keeps both out."""
+        fault, numbers = outcome["fault"], outcome["critic"]
+        assert fault is not None
+        refusal = self._refusal(wave, candidate, fault["reason"], fault["detail"], fault["quarantined"])
+        if any(map(find_secret, (candidate.text, outcome["answer"], fault["detail"]))):
+            return {**refusal, "instruction": "", "reason": "secret", "detail": "a key or password stands in the pair"}
+        scores = {name: numbers[name] for name in ("support", "agreement", "confidence")}
+        return {
+            **refusal,
+            "answer": outcome["answer"],
+            "statements": outcome["statements"],
+            "sources": outcome["sources"],
+            "scores": scores,
+            "usage": outcome["usage"],
+        }
+
     def _clean(
         self,
         benchmark: Benchmark,
@@ -111,7 +139,7 @@ class Screen:
         return clean
 
     def _origin(self, wave: int, candidate: Candidate) -> Origin:
-        return Origin(
+        origin = Origin(
             method=self._proposer.method,
             operation=candidate.operation,
             parents=candidate.parents,
@@ -123,6 +151,9 @@ class Screen:
             passages=candidate.passages,
             wave=wave,
         )
+        if candidate.selection is not None:
+            origin["selection"] = candidate.selection
+        return origin
 
     def _refusal(
         self, wave: int, candidate: Candidate, reason: str, detail: str, quarantined: bool = False

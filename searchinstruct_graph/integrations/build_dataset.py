@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.build import Happened, Sources, build
+from searchinstruct_graph.integrations.loading import load_rows, require_datasets
 from searchinstruct_graph.models.loops import finished
 
 if TYPE_CHECKING:
@@ -48,14 +49,7 @@ async def abuild_dataset(
         UsageError: an argument is wrong, nothing was accepted, or the extra is not installed.
         ProviderError: a provider refuses every further call; what was made is kept.
     """
-    try:
-        from datasets import Dataset
-    except ImportError as error:
-        raise UsageError("a Dataset needs packages: pip install 'searchinstruct-graph[datasets]'") from error
-    from searchinstruct_graph.datasets.export import export
-    from searchinstruct_graph.datasets.exporting import Rows
-    from searchinstruct_graph.datasets.run import EXPORTS
-
+    require_datasets()
     files, questions = ((str(seeds),), ()) if isinstance(seeds, str | Path) else ((), tuple(seeds))
     sources = Sources(files, task, (str(focus),) if focus else (), questions)
     outcome = await build(sources, run, BuildContext(**settings), tell=on_progress)
@@ -63,14 +57,7 @@ async def abuild_dataset(
         raise UsageError(f"no row was accepted ({outcome['funnel']['reasons']}); see: searchinstruct status {run}")
     if outcome["accepted"] < outcome["target"]:
         _log.warning("%s of %s rows: the run ended as %s", outcome["accepted"], outcome["target"], outcome["ended"])
-    folder = Path(outcome["run"])
-    path = folder / EXPORTS / f"{format}.parquet"
-
-    def load() -> Dataset:
-        export(Rows(folder), format, str(path))
-        return Dataset.from_parquet(str(path), cache_dir=str(folder / EXPORTS / "cache"))
-
-    return await asyncio.to_thread(load)
+    return await asyncio.to_thread(load_rows, Path(outcome["run"]), format)
 
 
 def build_dataset(

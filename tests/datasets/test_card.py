@@ -44,6 +44,7 @@ def facts(rows: list[Row], **changes: Any) -> CardFacts:
         contamination=[],
         reviewed=0,
         created_by="searchinstruct-graph 0.1.0",
+        selection=None,
     )
     told.update(changes)  # type: ignore[typeddict-item]  # facts, by name
     return told

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.acceptance import Acceptance, Blocked, Rules, source_unit
 from searchinstruct_graph.datasets.database import reading
-from searchinstruct_graph.datasets.ledger import Decision, Instruction, Ledger, Outcome
+from searchinstruct_graph.datasets.ledger import Decision, Instruction, Ledger, Outcome, PullRecord
 from searchinstruct_graph.datasets.rows import Origin, Row, no_spending
 from searchinstruct_graph.datasets.run import difference, held, holder, open_run, read_run, set_aside
 from searchinstruct_graph.errors import UsageError
@@ -342,3 +342,59 @@ def test_a_folder_with_other_files_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(UsageError, match="cannot be read"):
         read_run(tmp_path)
+
+
+# Pulls of an extraction.
+
+
+def pull(number: int, **changed: Any) -> PullRecord:
+    record = PullRecord(
+        number=number,
+        cluster=None,
+        documents=[number],
+        owners=[number],
+        cells=[],
+        vectors=b"\0\0" * 4,
+        texts=[],
+        distance=None,
+        reward=None,
+        note="",
+    )
+    return PullRecord(**{**record, **changed})  # type: ignore[typeddict-item]
+
+
+async def test_a_pull_is_committed_whole_or_not_at_all(tmp_path: Path) -> None:
+    usage = {"roles": {"extractor": {"model_calls": 1, "input_tokens": 3, "output_tokens": 2, "cost_usd": 0.5}}}
+    ledger, decider = await filled(tmp_path, 1), acceptance()
+    await ledger.save_call("pull:0:k", "pull:0", {"pairs": []}, usage)
+    good = decider.decide(instruction(1), outcome("Fact 1 about the bridge of planks."))
+    bad = Decision(ordinal=2, row=row(sources=[]), rejection=None)
+    answered = [(instruction(n), outcome(f"Fact {n} about the bridge of planks.")) for n in (1, 2)]
+
+    def counted() -> tuple[int, ...]:
+        tables = ("waves", "instructions", "answers", "rows", "rejections", "pulls", "pool", "calls")
+        with reading(tmp_path / ledgers.NAME) as db:
+            return tuple(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+
+    before = counted()
+    with pytest.raises(ValueError, match="row"):
+        await ledger.commit_pull(pull(0), answered, [], [good, bad], b"s", proposed=2, last=2)
+    assert counted() == before
+    # A fault that only the database sees, after rows were written, takes them back as well.
+    with pytest.raises(sqlite3.IntegrityError):
+        await ledger.commit_pull(pull(0), [*answered, answered[0]], [], [good], b"s", proposed=2, last=2)
+    assert counted() == before
+    await ledger.commit_pull(pull(0), answered[:1], [], [good], b"s", proposed=1, last=1)
+    with pytest.raises(sqlite3.IntegrityError):
+        await ledger.commit_pull(pull(0), [], [], [], b"s", proposed=0, last=1)
+    ledger.close()
+    with reading(tmp_path / ledgers.NAME) as db:
+        assert list(ledgers.read_pulls(db)) == [pull(0)]
+        assert [each["instruction"] for each in ledgers.read_rows(db)] == [instruction(1)["text"]]
+        assert [each["last"] for each in ledgers.read_waves(db)] == [0, 1]
+    # Its replies are no longer needed, and what they cost is not forgotten.
+    again = Ledger(tmp_path)
+    assert again.saved_call("pull:0:k") is None
+    again.close()
+    with reading(tmp_path / ledgers.NAME) as db:
+        assert ledgers.total(ledgers.read_spending(db).values())["cost_usd"] == 0.5

@@ -91,6 +91,7 @@ def facts(accepted: int, **changed: Any) -> ReportFacts:
         contamination=None,
         corpus_documents={"/docs/0.md": 100, "/docs/unused.md": 100},
         limits={"max_share": 0.05, "max_cost_usd": None, "max_seconds": None},
+        selection=None,
     )
     return ReportFacts(**{**made, **changed})  # type: ignore[typeddict-item]
 

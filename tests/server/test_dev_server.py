@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from typing_extensions import TypedDict
 
 from tests.support import island
+from tests.support.coast import EXAMPLES, kind_of, records, write_coast
 from tests.support.dev_server import DevServer
 from tests.support.scripted_llm import ScriptedLLM
 from tests.support.search_services import SearchServices
@@ -42,7 +43,7 @@ async def assistant(client: LangGraphClient, name: str) -> Any:
 
 async def test_every_graph_is_served_with_its_drawing_and_schemas(client: LangGraphClient) -> None:
     served = {each["graph_id"]: each for each in await client.assistants.search()}
-    assert set(served) == {"research", "instruct", "planner", "searcher", "writer", "critic"}
+    assert set(served) == {"research", "instruct", "extract", "planner", "searcher", "writer", "critic"}
     for each in served.values():
         drawn = await client.assistants.get_graph(each["assistant_id"])
         assert len(drawn["nodes"]) > 2
@@ -126,6 +127,58 @@ async def test_a_small_dataset_is_made_without_blocking_the_server(client: LangG
     result: Any = await client.runs.wait(None, "instruct", input=given, context=context)
     assert len(result["rows"]) == 3
     assert all(row["sources"] for row in result["rows"])
+
+
+async def test_documents_like_the_examples_are_read_without_blocking_the_server(
+    server: DevServer, client: LangGraphClient, tmp_path: Path
+) -> None:
+    corpus = write_coast(tmp_path / "coast", 10)
+    context: Any = {"corpus": [corpus], "budget_documents": 20}
+    given: Any = {"examples": [{"question": q, "answer": a} for q, a in EXAMPLES]}
+    thread = (await client.threads.create())["thread_id"]
+    seen: dict[str, list[Any]] = {}
+    async for part in client.runs.stream(
+        thread, "extract", input=given, context=context,
+        stream_mode=["updates", "custom", "values"],
+    ):  # fmt: skip
+        seen.setdefault(part.event, []).append(part.data)
+    assert "error" not in seen, seen["error"]
+    steps = [event["step"] for event in seen["custom"]]
+    assert steps[0] == "prepare"
+    assert {"choose", "read", "collect"} <= set(steps)
+    assert steps.count("read") == 20
+    result = seen["values"][-1]
+    texts = records(corpus)
+    assert sum(len(pull["uris"]) for pull in result["pulls"]) == 20
+    assert result["rows"]
+    for row in result["rows"]:
+        (source,) = row["sources"]
+        assert kind_of(source["uri"]) == "light"
+        for quote in source["quotes"]:
+            assert texts[source["uri"]][quote["start"] : quote["end"]] == quote["text"]
+    # The state of the thread, and every step before it, can be shown.
+    state = await client.threads.get_state(thread)
+    assert len(state["values"]["rows"]) == len(result["rows"])  # type: ignore[call-overload]
+    history = await client.threads.get_history(thread, limit=50)
+    assert {"choose", "collect"} <= {step for each in history for step in each["next"]}
+    assert "Blocking" not in server.log()
+
+
+async def test_the_form_of_an_extraction_shows_its_settings_and_its_examples(client: LangGraphClient) -> None:
+    schemas = await client.assistants.get_schemas((await assistant(client, "extract"))["assistant_id"])
+    assert schemas["input_schema"]
+    assert list(schemas["input_schema"]["properties"]) == ["examples"]
+    assert "question" in str(schemas["input_schema"])
+    assert schemas["output_schema"]
+    assert {"rows", "rejections", "pulls", "usage"} == set(schemas["output_schema"]["properties"])
+    assert schemas["context_schema"]
+    form = schemas["context_schema"]["properties"]
+    assert all(field.get("title") and field.get("description") for field in form.values())
+    assert form["reward"]["enum"] == ["transport", "similarity", "coverage"]
+    assert form["warmup"]["maximum"] == 0.3
+    assert form["corpus"]["default"] == []
+    result: Any = await client.runs.wait(None, "extract", input={"examples": []}, raise_error=False)
+    assert "too few" in str(result)
 
 
 @pytest.mark.parametrize("name", ["planner", "searcher", "writer", "critic"])

@@ -43,7 +43,7 @@ def write_report(
 
     found = gather_rows(rows())
     probed = probe(found.probes.items(), embeddings("wordllama"))
-    whole = page(facts, found, gather_rejections(rejections()), probed)
+    whole = page(facts, found, gather_rejections(rejections(), found.clusters), probed)
     try:
         write_atomically(path, whole)
     except OSError as error:

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from searchinstruct_graph.datasets.formats import licence_of
-from searchinstruct_graph.datasets.report.gather import Refused, RejectionFacts
+from searchinstruct_graph.datasets.report.gather import PRIVATE, Refused, RejectionFacts
 from searchinstruct_graph.datasets.report.markup import Html, block, cut, folded, joined, link, own, tag
-from searchinstruct_graph.datasets.rows import Rejection, Row, RowQuote, RowSource, RowStatement
-
-PRIVATE = frozenset(["pii", "secret"])
-"""Reasons whose texts hold what must not travel with a report."""
+from searchinstruct_graph.datasets.rows import Origin, Rejection, Row, RowQuote, RowSource, RowStatement
 
 _SOURCES, _QUOTES, _STATEMENTS = 12, 40, 60
 
@@ -38,6 +35,7 @@ def _row(row: Row, number: int) -> Html:
         "grounded" if row["grounding"] == "quotes" else "not grounded in quotes",
         _score("support", critic["support"]),
         _score("agreement", critic["agreement"]),
+        *_selected(origin),
     ]
     body = joined(
         _chips([*facts, *origin["keywords"][:6]]),
@@ -51,6 +49,15 @@ def _row(row: Row, number: int) -> Html:
 
 def _score(name: str, value: float | None) -> str:
     return f"{name} {value:.2f}" if value is not None else f"{name} not taken"
+
+
+def _selected(origin: Origin) -> list[str]:
+    """How an extraction came to the row's document."""
+    selected = origin.get("selection")
+    if selected is None:
+        return []
+    cluster = f"cluster {selected['cluster']}" if selected["cluster"] is not None else "read at random"
+    return [cluster, f"{selected['distance']:.2f} from the nearest example"]
 
 
 def _chips(labels: Sequence[str]) -> Html:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.rows import Funnel, Spent
+
+if TYPE_CHECKING:
+    from searchinstruct_graph.datasets.selection_facts import SelectionFacts
 
 
 class ReportUsage(Spent):
@@ -49,3 +52,5 @@ class ReportFacts(TypedDict):
     corpus_documents: dict[str, int | None]
     """URI to characters (None: not known) of every document of the corpus; empty when rows do not come from one."""
     limits: ReportLimits
+    selection: SelectionFacts | None
+    """Of an extraction: how it chose what it read."""

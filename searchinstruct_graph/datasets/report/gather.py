@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Generic, NamedTuple, TypeVar, get_args
@@ -23,6 +23,8 @@ SHOWN = 10
 """Rows that are shown in full."""
 SHOWN_REJECTIONS = 5
 """Rejections that are shown of each reason."""
+PRIVATE = frozenset(["pii", "secret"])
+"""Reasons whose texts hold what must not travel with a report."""
 LONGEST = 100_000
 """Longer texts count as so many words: lengths have so many different values at most."""
 
@@ -127,6 +129,62 @@ class Scores:
             self.counts[round(min(max(value, 0.0), 1.0), 3)] += 1
 
 
+class ClusterWords:
+    """The words of what was read, by the cluster that it was chosen from, or the pull where none was chosen.
+
+    Of each, the words of a few pairs are kept: their questions, quotes and titles.
+    """
+
+    _PAIRS, _WORDS = 16, 48
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, int], Sample[tuple[str, frozenset[str]]]] = {}
+        self._known: dict[str, str] = {}
+
+    def add(self, made: Row | Rejection) -> None:
+        """Take in a pair of an extraction; anything else is passed over."""
+        selected = made["origin"].get("selection")
+        if selected is None:
+            return
+        cluster = selected["cluster"]
+        key = ("pull", selected["pull"]) if cluster is None else ("cluster", cluster)
+        sample = self._of.setdefault(key, Sample(self._PAIRS))
+        sample.offer(draw(made["id"]), lambda: (made["origin"]["family"], self._words(made)))
+
+    def _words(self, made: Row | Rejection) -> frozenset[str]:
+        texts = [made["instruction"]]
+        for source in made["sources"]:
+            texts += [source["title"], *(quote["text"] for quote in source["quotes"])]
+        found = dict.fromkeys(words(" ".join(text[:2_000] for text in texts)[:4_000]))
+        kept = [self._known.setdefault(word, word) for word in found if len(word) > 1 and not word.isdigit()]
+        return frozenset(kept[: self._WORDS])
+
+    def telling(self, homes: Mapping[int, int], most: int = 3) -> dict[int, list[str]]:
+        """By cluster, the words that set it apart: those with the largest p ln(p / q), p the share of its documents that have
+        the word and q that of all. `homes` are the clusters of pulls that were not chosen from one.
+        """
+        held: dict[int, dict[str, set[str]]] = {}
+        for (kind, number), sample in self._of.items():
+            cluster = number if kind == "cluster" else homes.get(number)
+            if cluster is not None:
+                for document, found_words in sample.items():
+                    held.setdefault(cluster, {}).setdefault(document, set()).update(found_words)
+        everywhere = Counter(word for documents in held.values() for each in documents.values() for word in each)
+        count = sum(map(len, held.values()))
+        found: dict[int, list[str]] = {}
+        for cluster, documents in held.items():
+            here = Counter(word for each in documents.values() for word in each)
+            scores = {
+                word: times / len(documents) * math.log(times / len(documents) / (everywhere[word] / count))
+                for word, times in here.items()
+                # What only one document says may be a name.
+                if times > 1 or len(documents) < 3
+            }
+            ranked = sorted(scores, key=lambda word: (-scores[word], word))
+            found[cluster] = [word for word in ranked if scores[word] > 0][:most]
+        return found
+
+
 OPERATIONS: tuple[str, ...] = get_args(Operation)
 LEVELS = (*BLOOM, "")
 """Columns of the keyword map; the last are rows without a level."""
@@ -169,6 +227,7 @@ class RowFacts:
     agreement: Scores = field(default_factory=Scores)
     probes: Sample[Probe] = field(default_factory=lambda: Sample(PROBED))
     strata: dict[tuple[str, ...], tuple[Sample[Row], list[int]]] = field(default_factory=dict)
+    clusters: ClusterWords = field(default_factory=ClusterWords)
 
     def add(self, row: Row) -> None:
         """Take in one row."""
@@ -196,6 +255,7 @@ class RowFacts:
         drawn = draw(row["id"])
         self.probes.offer(drawn, lambda: Probe(row["instruction"], origin["bloom"], origin["kind"]))
         self._stratum(row, origin).offer(drawn, lambda: row)
+        self.clusters.add(row)
 
     def _cited(self, row: Row) -> None:
         cited = list(dict.fromkeys(unit_of(source["uri"]) for source in row["sources"]))
@@ -241,6 +301,7 @@ class RejectionFacts:
     """What one pass over the rejections has found, by whether they are quarantined, and reason."""
 
     reasons: dict[tuple[bool, str], Refused] = field(default_factory=dict)
+    clusters: ClusterWords = field(default_factory=ClusterWords)
 
     def add(self, rejection: Rejection) -> None:
         """Take in one rejection."""
@@ -251,6 +312,8 @@ class RejectionFacts:
         refused.count += 1
         refused.stages[rejection["stage"]] += 1
         refused.examples.offer(draw(rejection["id"]), lambda: rejection)
+        if rejection["reason"] not in PRIVATE:
+            self.clusters.add(rejection)
 
     def of(self, quarantined: bool) -> list[tuple[str, Refused]]:
         """The reasons on one side, the most frequent first."""
@@ -258,9 +321,9 @@ class RejectionFacts:
         return sorted(side, key=lambda item: (-item[1].count, item[0]))
 
 
-def gather_rejections(rejections: Iterable[Rejection]) -> RejectionFacts:
-    """Read the rejections once."""
-    found = RejectionFacts()
+def gather_rejections(rejections: Iterable[Rejection], clusters: ClusterWords | None = None) -> RejectionFacts:
+    """Read the rejections once; what an extraction refused adds to the words of `clusters`."""
+    found = RejectionFacts(clusters=clusters or ClusterWords())
     for rejection in rejections:
         found.add(rejection)
     return found

@@ -10,6 +10,7 @@ from searchinstruct_graph.datasets.report.facts import ReportFacts
 from searchinstruct_graph.datasets.report.gather import RejectionFacts, RowFacts, mean
 from searchinstruct_graph.datasets.report.markup import Child, Html, cut, joined, own, tag
 from searchinstruct_graph.datasets.report.probing import Probed
+from searchinstruct_graph.datasets.report.selecting import selection
 from searchinstruct_graph.datasets.report.style import style_sheet
 from searchinstruct_graph.datasets.report.summary import a_row, duration, money, percent
 
@@ -19,8 +20,10 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 
 def page(facts: ReportFacts, rows: RowFacts, refused: RejectionFacts, probed: Probed) -> str:
     """The whole report as HTML."""
+    chosen = facts["selection"]
     parts: list[tuple[str, str, Child]] = [
-        ("funnel", "Funnel", sections.funnel(facts["funnel"], facts["target"])),
+        ("funnel", "Funnel", sections.funnel(facts["funnel"], facts["target"], extracted=chosen is not None)),
+        *([("selection", "Selection", selection(chosen, rows.clusters.telling(chosen["homes"])))] if chosen else []),
         ("rows", "What the rows are", sections.composition(rows) if rows.rows else _nothing()),
         ("lengths", "Lengths", sections.lengths(rows) if rows.rows else _nothing()),
         ("diversity", "Diversity", sections.diversity(rows, probed) if rows.rows else _nothing()),
@@ -70,9 +73,13 @@ def _header(facts: ReportFacts, rows: RowFacts) -> Html:
     counts, usage, target = facts["funnel"], facts["usage"], facts["target"]
     support = mean(rows.support.counts)
     wanted = f"of {target:,} wanted" if target is not None else "no target"
+    passed, of_what = counts["answered"], "of what was answered"
+    if (chosen := facts["selection"]) is not None:
+        wanted = wanted if target is not None else f"from {chosen['read']:,} documents read"
+        passed, of_what = counts["proposed"], "of the pairs found"
     tiles: list[tuple[str, str, str]] = [
         ("accepted rows", f"{counts['accepted']:,}", wanted),
-        ("yield", percent(counts["accepted"], counts["answered"]), "of what was answered"),
+        ("yield", percent(counts["accepted"], passed), of_what),
         ("grounded in quotes", percent(rows.grounded, rows.rows), "of the rows"),
         ("mean support", "–" if support is None else f"{support:.2f}", "of the weakest statement"),
         ("model calls", a_row(usage["model_calls"], counts["accepted"]), "an accepted row"),

@@ -41,18 +41,24 @@ def _named(value: str, otherwise: str = "not stated") -> Html:
     return own(value, 80) if value else tag("span", otherwise, class_="quiet")
 
 
-def funnel(counts: Funnel, target: int | None) -> Html:
-    """Counts from what was proposed to what was accepted, and why the rest was not."""
+def funnel(counts: Funnel, target: int | None, *, extracted: bool = False) -> Html:
+    """Counts from what was proposed (of an extraction: the pairs that were found) to what was accepted, and why the rest
+    was not.
+    """
     proposed, accepted = counts["proposed"], counts["accepted"]
     longest = max(proposed, counts["admitted"], counts["answered"], accepted, 1)
+    first = "pairs found" if extracted else "proposed"
     stages = [
-        ("proposed", proposed, ""),
-        ("admitted", counts["admitted"], f"{percent(counts['admitted'], proposed)} of proposed"),
+        (first, proposed, ""),
+        ("admitted", counts["admitted"], f"{percent(counts['admitted'], proposed)} of {first}"),
         ("answered", counts["answered"], f"{percent(counts['answered'], counts['admitted'])} of admitted"),
         ("accepted", accepted, f"{percent(accepted, counts['answered'])} of answered"),
     ]
+    if extracted:
+        # A pair comes with its answer, so none waits for one.
+        stages[2:] = [("accepted", accepted, f"{percent(accepted, counts['admitted'])} of admitted")]
     steps = table(
-        ["stage", "count", "passed", "of proposed", tag("span", "bar", class_="hidden")],
+        ["stage", "count", "passed", f"of {first}", tag("span", "bar", class_="hidden")],
         [
             [
                 name,
@@ -63,18 +69,25 @@ def funnel(counts: Funnel, target: int | None) -> Html:
             ]
             for name, count, passed in stages
         ],
-        caption="From proposals to rows",
+        caption="From pairs to rows" if extracted else "From proposals to rows",
         numbers=(1, 2, 3),
     )
     missing = target - accepted if target is not None else 0
     told = [
-        f"Yield: {percent(accepted, proposed)} of everything proposed and {percent(accepted, counts['answered'])} of "
+        f"Yield: {percent(accepted, proposed)} of the pairs found became rows."
+        if extracted
+        else f"Yield: {percent(accepted, proposed)} of everything proposed and {percent(accepted, counts['answered'])} of "
         f"everything answered became rows.",
         f"{missing:,} rows are missing to the target of {target:,}." if missing > 0 else "",
-        f"{counts['refused']:,} proposals were refused before anything was paid for an answer, "
+        f"{counts['refused']:,} pairs were refused because they do not hold, lie off target or repeat another, "
+        f"{counts['rejected']:,} more were rejected when they stood before the rows."
+        if extracted
+        else f"{counts['refused']:,} proposals were refused before anything was paid for an answer, "
         f"{counts['rejected']:,} answers were rejected.",
         f"{counts['quarantined']:,} of these wait for a person." if counts["quarantined"] else "",
-        f"{counts['surplus']:,} answered instructions are kept for a higher target." if counts["surplus"] else "",
+        f"{counts['surplus']:,} {'pairs' if extracted else 'answered instructions'} are kept for a higher target."
+        if counts["surplus"]
+        else "",
     ]
     reasons = sorted(counts["reasons"].items(), key=lambda item: (-item[1], item[0]))
     why = bars(
@@ -282,7 +295,7 @@ def allowed_share(documents: int, units: int, limits: ReportLimits, size_share: 
 
 
 def sources(found: RowFacts, facts: ReportFacts) -> Html:
-    """What the rows rest on, and whether it is spread evenly."""
+    """What the rows rest on, and, unless it was chosen for a reason, whether it is spread evenly."""
     if not found.units.counts:
         return _quiet("The rows cite no pages.")
     documents = _units(facts["corpus_documents"])
@@ -299,7 +312,11 @@ def sources(found: RowFacts, facts: ReportFacts) -> Html:
     def part(unit: str) -> float | None:
         return documents[unit] / sizes if sizes and unit in documents else None
 
+    bounded = facts["selection"] is None
+
     def over(unit: str, count: int) -> bool:
+        if not bounded:
+            return False
         share = allowed_share(len(documents), len(first), facts["limits"], part(unit))
         return count > _FEW_ROWS and count / giving > share
 
@@ -313,7 +330,8 @@ def sources(found: RowFacts, facts: ReportFacts) -> Html:
         f"{', files without a row counted' if documents else ''})."
         if unevenness is not None and len(even) > 1
         else "",
-        f"{len(heavy):,} of them give more than their share, marked ▲." if heavy else "None gives more than its share.",
+        f"{len(heavy):,} of them give more than their share, marked ▲." if heavy else "",
+        "None gives more than its share." if bounded and not heavy else "",
         "" if found.units.exact else "There are more than are counted: the rarest were let go.",
     ]
     top = found.units.top(_UNITS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from searchinstruct_graph.datasets.report.charts import COLOURS, SHADES
+from searchinstruct_graph.datasets.report.charts import COLOURS, SHADES, WORTHS
 
 LIGHT = {
     "page": "#f7f6f3",
@@ -116,6 +116,18 @@ figcaption b{color:var(--ink)}
 .points{max-width:52rem;border:1px solid var(--line);border-radius:8px}
 .points circle{stroke:var(--card);stroke-width:.8;fill-opacity:.85}
 .points circle:hover{stroke:var(--ink);stroke-width:2}
+.discs{max-width:52rem}.lines{max-width:38rem}
+.line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke:var(--accent)}
+.line-1{stroke:var(--good)}.line-2{stroke:var(--quiet);stroke-dasharray:6 4}.line-3{stroke:var(--over)}
+.sample{width:1.4rem;height:.65rem;vertical-align:0;overflow:visible}
+.bar .at-random{fill:var(--quiet)}
+.chart.discs{border:1px solid var(--line);border-radius:8px}
+.discs circle{stroke:var(--quiet);stroke-width:.9;fill-opacity:.88}
+.discs .worth-none{fill:var(--card);stroke-dasharray:2.5 2}
+.discs .ringed{stroke:var(--over);stroke-width:2.6;stroke-dasharray:none}
+.legend .discs{width:.95rem;height:.95rem;vertical-align:-.15rem}
+.discs circle:hover{stroke:var(--ink)}
+.cross path{stroke:var(--ink);stroke-width:2.4;fill:none}.cross .under{stroke:var(--card);stroke-width:6}
 .choice{border:0;padding:0;margin:.3rem 0 .5rem;display:flex;gap:.3rem;flex-wrap:wrap;align-items:center;font-size:.92rem}
 .choice legend{float:inline-start;padding:0;margin-inline-end:.6rem}
 .choice label{margin-inline-end:.9rem;cursor:pointer}
@@ -166,13 +178,14 @@ def _variables(colours: dict[str, str]) -> str:
 def _classes() -> str:
     shades = "".join(f".shade-{at}{{background:var(--shade-{at})}}" for at in range(SHADES))
     deep = ",".join(f".heat .shade-{at}" for at in (SHADES - 2, SHADES - 1)) + "{color:var(--deep)}"
+    worths = "".join(f".discs .worth-{at}{{fill:var(--shade-{at + 1})}}" for at in range(WORTHS))
     colours = []
     for at in [*map(str, range(COLOURS)), "none"]:
         key = "n" if at == "none" else at
         colours.append(
             f".colour-{at},.points .a{key},.map:has(#colour-b:checked) .points .b{key}{{fill:var(--colour-{at})}}"
         )
-    return shades + deep + "".join(colours)
+    return shades + deep + worths + "".join(colours)
 
 
 def style_sheet() -> str:

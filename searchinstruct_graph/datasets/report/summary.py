@@ -45,10 +45,13 @@ def a_row(amount: float | None, rows: int, digits: int = 1) -> str:
     return f"{amount / rows:,.{digits}f}" if rows else "–"
 
 
-def text_summary(funnel: Funnel, target: int | None = None, usage: ReportUsage | None = None) -> str:
+def text_summary(
+    funnel: Funnel, target: int | None = None, usage: ReportUsage | None = None, *, extracted: bool = False
+) -> str:
     """The funnel as lines without a final line break, a bar for each stage; every line is under 100 columns.
 
-    The yield is told as it is: accepted rows of those answered, and of everything proposed.
+    The yield is told as it is: accepted rows of those answered, and of everything proposed. `extracted`: what was proposed
+    are the pairs that an extraction has found, which come with their answers.
     """
     proposed, accepted = funnel["proposed"], funnel["accepted"]
     longest = max(proposed, funnel["admitted"], funnel["answered"], accepted, 1)
@@ -59,24 +62,39 @@ def text_summary(funnel: Funnel, target: int | None = None, usage: ReportUsage |
         return f"{name:<12}{count:>{digits},}  {'█' * filled:<{_WIDTH}}  {note}".rstrip()
 
     wanted = f"of {target:,} wanted; " if target is not None else ""
-    lines = [
-        line("proposed", proposed),
-        line("admitted", funnel["admitted"], f"{percent(funnel['admitted'], proposed)} of proposed"),
-        line("answered", funnel["answered"], f"{percent(funnel['answered'], funnel['admitted'])} of admitted"),
-        line(
-            "accepted",
-            accepted,
-            f"{wanted}{percent(accepted, funnel['answered'])} of answered, {percent(accepted, proposed)} of proposed",
-        ),
-        line("refused", funnel["refused"], "before they were answered", drawn=False),
-        line("rejected", funnel["rejected"], "after they were answered", drawn=False),
-    ]
+    admitted = percent(funnel["admitted"], proposed)
+    if extracted:
+        lines = [
+            line("pairs found", proposed),
+            line("admitted", funnel["admitted"], f"{admitted} of the pairs found"),
+            line("accepted", accepted, f"{wanted}{percent(accepted, proposed)} of the pairs found"),
+            line("refused", funnel["refused"], "they do not hold, lie off target, or repeat another", drawn=False),
+            line("rejected", funnel["rejected"], "when they stood before the rows", drawn=False),
+        ]
+    else:
+        lines = [
+            line("proposed", proposed),
+            line("admitted", funnel["admitted"], f"{admitted} of proposed"),
+            line("answered", funnel["answered"], f"{percent(funnel['answered'], funnel['admitted'])} of admitted"),
+            line(
+                "accepted",
+                accepted,
+                f"{wanted}{percent(accepted, funnel['answered'])} of answered, {percent(accepted, proposed)} of proposed",
+            ),
+            line("refused", funnel["refused"], "before they were answered", drawn=False),
+            line("rejected", funnel["rejected"], "after they were answered", drawn=False),
+        ]
     if funnel["quarantined"]:
         lines.append(line("quarantined", funnel["quarantined"], "of these wait for a person", drawn=False))
     if funnel["surplus"]:
         lines.append(
             line(
-                "surplus", funnel["surplus"], "good, but beyond the target or the share of a file or level", drawn=False
+                "surplus",
+                funnel["surplus"],
+                "good, but beyond the target"
+                if extracted
+                else "good, but beyond the target or the share of a file or level",
+                drawn=False,
             )
         )
     reasons = sorted(funnel["reasons"].items(), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,113 @@
+"""`searchinstruct extract`: pairs like given examples out of a pile of documents, for a fraction of the reading."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from searchinstruct_graph.agents.extract_context import ExtractContext
+from searchinstruct_graph.cli.display import as_json
+from searchinstruct_graph.cli.extract_display import ExtractDisplay, show_estimate, show_outcome
+from searchinstruct_graph.cli.interrupts import INTERRUPTED, run_draining
+from searchinstruct_graph.cli.settings import with_settings
+from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
+
+SHORT = 3
+"""Exit code of a run that ended with fewer rows than were asked for."""
+
+TRIAL = 10
+"""Documents that a dry run reads."""
+
+
+def extract(
+    run_folder: Annotated[
+        str | None, typer.Option("--run", metavar="DIR", help="Folder of the run, new or begun.", show_default=False)
+    ] = None,
+    examples: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--examples",
+            metavar="FILE",
+            help="Pairs of question and answer like those wanted, 50 to 1,000: JSONL, JSON, CSV, XLSX, Parquet; - reads "
+            "standard input. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    new_run: Annotated[
+        bool, typer.Option("--new-run", help="Set the run that is in the folder aside, and begin anew.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=f"Read {TRIAL}, throw them away, and extrapolate calls, cost and time.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
+    **settings: Any,
+) -> None:
+    """Read the documents of a pile that give pairs like the examples; the same command again goes on where it stopped."""
+    context = ExtractContext(**{name: value for name, value in settings.items() if value is not None})
+    files = list(examples or [])
+    if not files and not context.cover:
+        raise UsageError("an extraction needs pairs to look for; give some with --examples FILE")
+    if dry_run:
+        _try(files, context, json_)
+        return
+    if not run_folder:
+        raise UsageError("an extraction needs a folder; name one with --run DIR")
+    code = _extract(files, Path(run_folder), context, new_run, json_)
+    if code:
+        raise typer.Exit(code)
+
+
+def _extract(files: list[str], folder: Path, context: ExtractContext, new_run: bool, json_: bool) -> int:
+    from searchinstruct_graph.graphs.extraction import extract as extract_run
+
+    display = ExtractDisplay(quiet=json_)
+    again = f"resume with the same command; see: searchinstruct status {folder}"
+    try:
+        with display:
+            outcome = run_draining(
+                lambda stop: extract_run(files, folder, context, new_run=new_run, tell=display.tell, stop=stop),
+                display.draining,
+                lambda: f"interrupted; what was committed is safe; {again}",
+            )
+    except ProviderError as error:
+        raise ProviderError(f"{error}; when that is mended, {again}") from error
+    except UsageError:
+        raise
+    except SearchInstructError as error:
+        raise SearchInstructError(f"{error}; {again}") from error
+    if json_:
+        typer.echo(as_json(outcome))
+    else:
+        show_outcome(outcome)
+    if outcome["ended"] == "stopped":
+        typer.echo(f"interrupted; everything in flight was finished; {again}", err=True)
+        return INTERRUPTED
+    short = outcome["ended"] == "max_cost" or (outcome["target"] or 0) > outcome["accepted"]
+    return SHORT if short else 0
+
+
+def _try(files: list[str], context: ExtractContext, json_: bool) -> None:
+    from searchinstruct_graph.graphs.estimate import estimate_reading
+    from searchinstruct_graph.graphs.extraction import extract as extract_run
+
+    display = ExtractDisplay(quiet=json_)
+    # Random documents need no clusters; chosen ones come after a warm-up that a trial cannot afford.
+    trial = replace(context, baseline="random", reward="transport", cover="", target=None)
+    with tempfile.TemporaryDirectory(prefix="searchinstruct-dry-run-") as folder, display:
+        outcome = run_draining(
+            lambda stop: extract_run(files, Path(folder) / "run", trial, tell=display.tell, stop=stop, documents=TRIAL),
+            display.draining,
+            lambda: "interrupted; a dry run keeps nothing",
+        )
+    told = estimate_reading(outcome, context)
+    if json_:
+        typer.echo(as_json(told))
+    else:
+        show_estimate(told)
+
+
+command = with_settings(extract, ExtractContext)

@@ -1,0 +1,654 @@
+"""The extraction: pulls of documents out of a pile, chosen by what earlier ones gave, and committed whole, in order.
+
+A pull is chosen from what was known a fixed number of pulls ago, so neither the clock nor a kill changes what is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
+
+from typing_extensions import TypedDict
+
+from searchinstruct_graph.agents import extractor
+from searchinstruct_graph.agents.calls import Prompt, keeping_calls
+from searchinstruct_graph.agents.extract_context import OPTIONS, SHARE, ExtractContext
+from searchinstruct_graph.agents.sources import fetcher_for
+from searchinstruct_graph.datasets import ledger as ledgers
+from searchinstruct_graph.datasets.acceptance import Acceptance, Blocked, Rules
+from searchinstruct_graph.datasets.contamination import Benchmark
+from searchinstruct_graph.datasets.coverage import Holes, read_holes
+from searchinstruct_graph.datasets.database import connect
+from searchinstruct_graph.datasets.ledger import Ledger, PullRecord
+from searchinstruct_graph.datasets.pool import Pool
+from searchinstruct_graph.datasets.rows import Funnel, Spent, no_spending
+from searchinstruct_graph.datasets.run import PILE, RunFile, held, open_run, refuse_strangers, set_aside, stored_target
+from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
+from searchinstruct_graph.errors import SearchInstructError, UsageError
+from searchinstruct_graph.graphs.answering import Unanswered
+from searchinstruct_graph.graphs.choosing import Chooser, as_pair, packed
+from searchinstruct_graph.graphs.pairs import ReadDocument, read_document
+from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse, RunCalls
+from searchinstruct_graph.graphs.screening import Screen
+from searchinstruct_graph.graphs.settling import Examples, example_candidates, settle, sound
+from searchinstruct_graph.models.chat import chat_model, resolve_model
+from searchinstruct_graph.models.embeddings import Embedder, embeddings
+from searchinstruct_graph.models.loops import together
+from searchinstruct_graph.models.prices import require_price
+from searchinstruct_graph.models.usage import Usage, no_usage
+from searchinstruct_graph.text.digest import file_sha256, sha256
+from searchinstruct_graph.tools.corpus.language import detect, languages
+from searchinstruct_graph.tools.corpus.pile import Pile, PileProgress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from searchinstruct_graph.selection.selector import Pull
+
+FEWEST_EXAMPLES = 10
+
+LEAST_BUDGET = 20
+"""Documents that a budget which is not given amounts to at least."""
+
+ATTEMPTS = 3
+"""Times that a document is read while the provider fails."""
+
+DOWN = 5
+"""Documents being read that have all failed since the provider's last reply: then it is down, not they are bad."""
+
+ALONE = 2
+"""Documents in a row that are given up while no other is being read that could tell whether the provider is down."""
+
+WITHOUT_END = 10**9
+"""The target of a run that ends with its budget."""
+
+Ended = Literal["target", "budget", "exhausted", "max_cost", "stopped", "documents"]
+"""`exhausted`: the whole pile is read; `documents`: a trial is over."""
+
+
+class ExtractResult(TypedDict):
+    """How a run stands when the command ends."""
+
+    run: str
+    ended: Ended
+    target: int | None
+    accepted: int
+    documents: int
+    """In the pile."""
+    budget: int
+    read: int
+    """Documents read, with or without a pair."""
+    pulls: int
+    clusters: int | None
+    funnel: Funnel
+    spent: Spent
+    roles: dict[str, Spent]
+    seconds: float
+    selecting: float
+    """Of these, the seconds in this command that choosing took: vectors, clusters, rewards."""
+
+
+class ExtractHappened(NamedTuple):
+    """Something to tell: a step, and how far the run is."""
+
+    kind: Literal["start", "note", "clusters", "pull"]
+    text: str
+    read: int
+    budget: int
+    accepted: int
+    reasons: dict[str, int]
+    spent: Spent
+
+
+def read_examples(files: Sequence[str], questions: Sequence[tuple[str, str]], holes: Holes | None) -> list[Seed]:
+    """The target pairs of the files, or those given as (question, answer), or the rows of the run that is to be covered.
+
+    Raises:
+        UsageError: there are fewer than 10, or a file cannot be read.
+    """
+    found = read_seeds(files).seeds if files else []
+    found += [Seed(**{**seed_of(question), "answer": answer}) for question, answer in questions]
+    if not found and holes is not None:
+        found = [Seed(**{**seed_of(question), "answer": answer}) for question, answer in holes.pairs]
+    if len(found) < FEWEST_EXAMPLES:
+        raise UsageError(
+            f"{len(found)} example pairs are too few to say what is wanted; give at least {FEWEST_EXAMPLES}, better 50 or more "
+            "(--examples FILE, records with question and answer)"
+        )
+    return found
+
+
+def form_of(examples: Sequence[Seed]) -> str:
+    """What the examples look like, in words and numbers: the extractor hears this, never an example."""
+    kinds = Counter(seed["kind"] for seed in examples)
+    shares = ", ".join(f"{kind} {count / len(examples):.0%}" for kind, count in kinds.most_common(4))
+    lengths = sorted(len(seed["answer"].split()) for seed in examples if seed["answer"])
+    if not lengths:
+        return f"kinds of question: {shares}"
+    middle = lengths[len(lengths) // 2]
+    return f"kinds of question: {shares}; answers of about {middle} words"
+
+
+def prompt_versions() -> dict[str, str]:
+    """The prompts of an extraction, with their versions."""
+    found = [value for value in vars(extractor).values() if isinstance(value, Prompt)]
+    return {prompt.name: str(prompt.version) for prompt in sorted(found, key=lambda prompt: prompt.name)}
+
+
+def configuration(
+    examples: Sequence[Seed], holes: Holes | None, pile: Pile, budget: int, context: ExtractContext
+) -> dict[str, Any]:
+    """Everything that determines the rows of a run."""
+    settings = {name: value for name, value in asdict(context).items() if name not in OPTIONS}
+    for name in ("model", "extractor_model"):
+        settings.pop(name)
+    settings["budget_documents"] = budget
+    return {
+        "method": "equal",
+        "examples": sha256(ledgers.encoded([[seed["text"], seed["answer"]] for seed in examples])),
+        "pile": pile.sha256,
+        "holes": sha256(ledgers.encoded([holes.keywords, holes.open.tolist()])) if holes else None,
+        "task": {},
+        "held_out": {path: file_sha256(path) for path in context.decontaminate},
+        "models": {"extractor": resolve_model(context.model_for("extractor"))},
+        "prompts": prompt_versions(),
+        "settings": settings,
+    }
+
+
+class _Read(NamedTuple):
+    """A pull whose documents are read, before it is committed."""
+
+    documents: list[tuple[int, ReadDocument]]
+    texts: list[str]
+    vectors: NDArray[np.float32]
+    """Of the pairs that hold, in order; float16 values, as they are kept."""
+
+
+class _Provider:
+    """Tells a document that the provider cannot take from a provider that is down, by what becomes of the other documents
+    that are being read. Of the former the run makes a note; for the latter it waits.
+    """
+
+    def __init__(self) -> None:
+        self._replies = self._alone = 0
+        self._since: dict[int, int] = {}
+        """Of each document being read: the provider's replies when its reading began."""
+        self._failed: set[int] = set()
+        """Those of them that have failed since the last reply."""
+        self._turn = asyncio.Event()
+        self._last: Unanswered | None = None
+        self._down: SearchInstructError | None = None
+
+    @contextmanager
+    def reading(self, index: int) -> Iterator[Callable[[Unanswered], None]]:
+        """While a document is read; gives what is to be told of each failure, which raises when the provider is down."""
+        self._since[index] = self._replies
+        try:
+            yield partial(self._fail, index)
+        finally:
+            del self._since[index]
+            self._failed.discard(index)
+            self._wake()
+
+    def heard(self) -> None:
+        """The provider has replied."""
+        self._replies += 1
+        self._alone = 0
+        self._failed.clear()
+        self._wake()
+
+    async def to_blame(self, index: int) -> None:
+        """Wait until it is known that the document is at fault. Raises SearchInstructError when the provider is down."""
+        while self._replies == self._since[index]:
+            if self._down:
+                raise self._down
+            if self._failed.issuperset(self._since):
+                # Nobody is left who could tell.
+                self._alone += 1
+                if self._alone > ALONE:
+                    self._stop(f"{self._alone} documents in a row failed")
+                return
+            await self._turn.wait()
+
+    def _fail(self, index: int, error: Unanswered) -> None:
+        self._failed.add(index)
+        self._last = error
+        if self._down or (len(self._failed) >= DOWN and self._failed.issuperset(self._since)):
+            self._stop(f"{len(self._failed)} documents in a row failed")
+        self._wake()
+
+    def _stop(self, what: str) -> NoReturn:
+        self._down = self._down or SearchInstructError(f"{what}, the last: {self._last}")
+        self._wake()
+        raise self._down
+
+    def _wake(self) -> None:
+        self._turn.set()
+        self._turn = asyncio.Event()
+
+
+class _HeardCalls(RunCalls):
+    """Calls of a pull, whose replies are a sign that the provider is there; replies of an earlier process are none."""
+
+    def __init__(self, calls: Calls, scope: str, provider: _Provider) -> None:
+        super().__init__(calls, scope)
+        self._provider = provider
+
+    async def save(self, key: str, reply: Any, usage: Usage) -> None:
+        """Keep a reply."""
+        self._provider.heard()
+        await super().save(key, reply, usage)
+
+
+class _Extraction:
+    """A run at work."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        db: sqlite3.Connection,
+        run: RunFile,
+        place: Path,
+        pile: Pile,
+        examples: Sequence[Seed],
+        holes: Holes | None,
+        embedder: Embedder,
+        benchmark: Benchmark | None,
+        context: ExtractContext,
+        tell: Callable[[ExtractHappened], None],
+        documents: int | None,
+    ) -> None:
+        self.ledger, self.db, self.run, self.place = ledger, db, run, place
+        self.pile, self.embedder = pile, embedder
+        self.context, self.tell, self.examples, self.holes = context, tell, examples, holes
+        self.most_documents = documents
+        self.form = form_of(examples)
+        self.budget = int(run["configuration"]["settings"]["budget_documents"])
+        self.pool = Pool(embedder, lambda ordinal: ledgers.read_text(db, ordinal))
+        self.screen = Screen(context, Examples(), run["fingerprint"], self.pool, benchmark)
+        self.blocked = Blocked(ledgers.read_facts(db).get("purged", []))
+        rules = extraction_rules(context, run["fingerprint"])
+        versions = {"searchinstruct-graph": run["version"], **prompt_versions()}
+        told = partial(ledgers.has_answer, db)
+        self.acceptance = Acceptance(rules, run["configuration"]["models"], versions, told, self.blocked)
+        self.purse = Purse(context.max_cost, *ledgers.read_money(db))
+        self.calls = Calls(ledger, context.concurrency, self.purse)
+        self.stop = asyncio.Event()
+        self.landed: dict[int, tuple[Pull, _Read]] = {}
+        self.next_commit = self.next_wave = 0
+        self.last = -1
+        self.read = self.read_here = self.pulls = 0
+        self.provider = _Provider()
+        self.spent_all = False
+        self.reasons: Counter[str] = Counter()
+        self.spent = ledgers.total(ledgers.read_spending(db).values())
+        self.selecting = 0.0
+        self.chooser: Chooser
+
+    # Taking up what an earlier process has done.
+
+    def restore(self) -> None:
+        """Read the ledger, and let the selector choose again what it has chosen."""
+        began = time.perf_counter()
+        detect(["language"])
+        self.chooser = Chooser(
+            self.pile, self.examples, self.embedder, self.context, self.budget, holes=self.holes, folder=self.place
+        )
+        self.acceptance.resume(*ledgers.read_counts(self.db))
+        self.pool.load(segment for (segment,) in self.db.execute("SELECT segment FROM pool ORDER BY wave"))
+        waves = ledgers.read_waves(self.db)
+        self.next_wave = len(waves)
+        self.last = waves[-1]["last"] if waves else -1
+        self.reasons.update(ledgers.read_funnel(self.db)["reasons"])
+        self.pulls, self.read = self.chooser.replay(ledgers.read_pulls(self.db), ledgers.read_clusters(self.db))
+        self.next_commit = self.pulls
+        self.selecting += time.perf_counter() - began
+
+    # The loop.
+
+    async def go(self) -> Ended:
+        """Read until the budget is spent, or no more can be had."""
+        running: dict[asyncio.Task[_Read], Pull] = {}
+        try:
+            if not self.next_wave:
+                await self._know_examples()
+            await self._reopened()
+            return await self._work(running)
+        finally:
+            # Whatever ended the run: nothing may call or write after it.
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await self.calls.settled()
+
+    async def _work(self, running: dict[asyncio.Task[_Read], Pull]) -> Ended:
+        fatal: BaseException | None = None
+        nothing_left = False
+        while True:
+            await self._commit()
+            if self.acceptance.full:
+                return "target"
+            wanted = fatal is None and not self.stop.is_set() and not self.spent_all and not self._trial_over(running)
+            while wanted and not nothing_left and len(running) < self.context.pulls_in_flight:
+                if self.chooser.selector.needs_clusters():
+                    if running:
+                        break
+                    await self._clusters()
+                if not self.chooser.selector.ready():
+                    break
+                pull = self._timed(self.chooser.selector.next)
+                if pull is None:
+                    nothing_left = True
+                    break
+                running[asyncio.create_task(self._pull(pull))] = pull
+                wanted = not self._trial_over(running)
+            if not running:
+                if fatal:
+                    raise fatal
+                return self._ended()
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                pull = running.pop(task)
+                try:
+                    self.landed[pull.number] = (pull, task.result())
+                except MoneySpent:
+                    # The pull waits for a larger purse; what was asked for it so far is kept.
+                    self.spent_all = True
+                except SearchInstructError as error:
+                    fatal = fatal or error
+
+    def _trial_over(self, running: dict[asyncio.Task[_Read], Pull]) -> bool:
+        if self.most_documents is None:
+            return False
+        return self.read_here + sum(len(pull.documents) for pull in running.values()) >= self.most_documents
+
+    def _ended(self) -> Ended:
+        if self.spent_all:
+            return "max_cost"
+        if self.read >= min(self.budget, len(self.pile)):
+            return "exhausted" if self.read >= len(self.pile) else "budget"
+        if self.most_documents is not None and self.read_here >= self.most_documents:
+            return "documents"
+        return "stopped"
+
+    def _timed(self, work: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.selecting += time.perf_counter() - began
+
+    async def _clusters(self) -> None:
+        """Between warm-up and choice: tune the encoder if asked to, align, and cluster."""
+        began = time.perf_counter()
+        seen: list[PullRecord] = []
+        if self.context.tune:
+            self.tell(self._happened("note", "tuning the encoder on the pairs of the warm-up"))
+            seen = await asyncio.to_thread(self.chooser.tune, list(ledgers.read_pulls(self.db)))
+            await self.ledger.note("target", self.chooser.kept_target())
+        selector = self.chooser.selector
+        await asyncio.to_thread(selector.form_clusters)
+        await self.ledger.keep_clusters(selector.clusters_state(), seen)
+        self.selecting += time.perf_counter() - began
+        self.tell(self._happened("clusters", f"{len(selector.summary()):,} clusters of {len(self.pile):,} documents"))
+
+    # Steps.
+
+    async def _know_examples(self) -> None:
+        """The examples are wave 0: the pool knows them, so no pair repeats one."""
+        candidates = example_candidates(self.examples)
+        admitted, _ = await asyncio.to_thread(partial(self.screen.admit, 0, candidates, given=True))
+        self.last = admitted[-1]["ordinal"] if admitted else -1
+        await self.ledger.commit_wave(
+            0,
+            [(i["ordinal"], i["id"], i["text"], i["status"], i["origin"]) for i in admitted],
+            [],
+            self.pool.segment(),
+            proposed=len(admitted),
+            last=self.last,
+        )
+        self.next_wave = 1
+
+    async def _reopened(self) -> None:
+        """Rows that a smaller target left over, decided about first."""
+        waiting = list(ledgers.read_answered(self.db))
+        if waiting:
+            await self.ledger.decide([self.acceptance.decide(instruction, outcome) for instruction, outcome in waiting])
+            self.acceptance.committed()
+
+    async def _pull(self, pull: Pull) -> _Read:
+        with keeping_calls(_HeardCalls(self.calls, f"pull:{pull.number}", self.provider)):
+            found = await together(self._document(index) for index in pull.documents)
+        pairs = [pair for each in found for pair in sound(each.pairs)]
+        texts = [as_pair(pair.question, pair.outcome["answer"]) for pair in pairs]
+        vectors = await asyncio.to_thread(self.chooser.vectors, texts)
+        return _Read(list(zip(pull.documents, found, strict=True)), texts, vectors)
+
+    async def _document(self, index: int) -> ReadDocument:
+        section = self.pile.section(index)
+        if self.blocked.holds(section.uri, section.sha256):
+            return ReadDocument([], "a purged source is not read", no_usage())
+        with self.provider.reading(index) as failed:
+            for _ in range(ATTEMPTS):
+                try:
+                    return await read_document(section, self.form, self.context)
+                except Unanswered as error:
+                    self.tell(self._happened("note", f"{section.uri} was not read: {error}"))
+                    failed(error)
+                    last = str(error)
+            await self.provider.to_blame(index)
+        return ReadDocument([], last, no_usage())
+
+    async def _commit(self) -> None:
+        """Commit the pulls that have landed, in the order of their numbers, as far as there is no gap and rows are wanted."""
+        while self.next_commit in self.landed and not self.acceptance.full:
+            pull, read = self.landed.pop(self.next_commit)
+            await self._commit_one(pull, read)
+            self.next_commit += 1
+
+    async def _commit_one(self, pull: Pull, read: _Read) -> None:
+        began = time.perf_counter()
+        found = [(index, pair) for index, each in read.documents for pair in sound(each.pairs)]
+        owners = [index for index, _ in found]
+        cells = self.chooser.cells(read.vectors, [pair.level for _, pair in found])
+        landed = self.chooser.land(pull, read.vectors, owners, cells)
+        distances = self.chooser.distances(read.vectors)
+        self.selecting += time.perf_counter() - began
+        documents = [(self.pile.section(index), each) for index, each in read.documents]
+        made = await asyncio.to_thread(
+            settle, pull, landed, documents, distances, self.chooser.farthest, self.screen, self.acceptance
+        )
+        notes = [f"{section.uri}: {each.failure}" for section, each in documents if each.failure]
+        self.last = made.answered[-1][0]["ordinal"] if made.answered else self.last
+        record = PullRecord(
+            number=pull.number,
+            cluster=pull.cluster,
+            documents=list(pull.documents),
+            owners=owners,
+            cells=cells,
+            vectors=packed(read.vectors),
+            # What a tuned encoder will learn from.
+            texts=read.texts if self.context.tune and pull.cluster is None else [],
+            distance=landed.distance,
+            reward=landed.reward,
+            note="; ".join(notes)[:2_000],
+        )
+        segment = self.pool.segment()
+        await self.ledger.commit_pull(
+            record, made.answered, made.refused, made.decisions, segment, proposed=made.proposed, last=self.last
+        )
+        self.acceptance.committed()
+        refusals = [*made.refused, *(each["rejection"] for each in made.decisions if each["rejection"])]
+        self.reasons.update(each["reason"] for each in refusals)
+        self.read += len(pull.documents)
+        self.read_here += len(pull.documents)
+        self.pulls += 1
+        self.spent = ledgers.total(ledgers.read_spending(self.db).values())
+        self.tell(self._happened("pull", f"pull {pull.number}: {len(found)} pairs of {len(documents)} documents"))
+
+    def _happened(self, kind: Literal["start", "note", "clusters", "pull"], text: str) -> ExtractHappened:
+        return ExtractHappened(
+            kind, text, self.read, self.budget, self.acceptance.accepted, dict(self.reasons), self.spent
+        )
+
+
+def extraction_rules(context: ExtractContext, fingerprint: str) -> Rules:
+    """What is accepted: neither files nor levels have a share, since the examples say what is wanted."""
+    return Rules(
+        target=context.target or WITHOUT_END,
+        fingerprint=fingerprint,
+        language=context.language,
+        levels=False,
+        max_share=1.0,
+        documents=None,
+        parts={},
+    )
+
+
+def require_training(embedding: str) -> None:
+    """Raise UsageError when this embedding cannot be tuned, or the packages for it are missing."""
+    from searchinstruct_graph.selection.tuning import checked_encoder
+
+    checked_encoder(embedding)
+    if find_spec("sentence_transformers") is None:
+        raise UsageError("tuning an encoder needs packages: pip install 'searchinstruct-graph[local,train]'")
+
+
+def budget_of(context: ExtractContext, documents: int) -> int:
+    """The documents that may be read: what is set, or the paper's share of the pile; never more than there are."""
+    wanted = context.budget_documents or max(LEAST_BUDGET, round(SHARE * documents))
+    return min(wanted, documents)
+
+
+def _place(folder: str | Path) -> Path:
+    return Path(folder).expanduser()
+
+
+def _piling(tell: Callable[[ExtractHappened], None], made: PileProgress) -> None:
+    """Tell how far the reading of the pile is; it is done in another thread."""
+    if made.phase == "done":
+        return
+    text = {
+        "waiting": "waiting for the process that reads the documents",
+        "reading": f"{made.documents:,} documents read from {made.source}",
+        "embedding": f"{made.embedded:,} of {made.sections:,} have their vector",
+    }[made.phase]
+    tell(ExtractHappened("note", text, 0, 1, 0, {}, no_spending()))
+
+
+def check(context: ExtractContext) -> None:
+    """Hold the settings against what is installed and priced.
+
+    Raises:
+        UsageError: one cannot be used.
+    """
+    if not context.corpus:
+        raise UsageError("an extraction needs documents; name them with --corpus URI")
+    if context.tune:
+        require_training(context.embeddings)
+    name = resolve_model(context.model_for("extractor"))
+    chat_model(name)
+    if context.max_cost is not None:
+        require_price(name)
+    if context.language and context.language not in languages():
+        raise UsageError(f"language {context.language!r} is not known; known are: {', '.join(sorted(languages()))}")
+
+
+async def extract(
+    examples: Sequence[str],
+    folder: str | Path,
+    context: ExtractContext,
+    *,
+    pairs: Sequence[tuple[str, str]] = (),
+    new_run: bool = False,
+    tell: Callable[[ExtractHappened], None] = lambda happened: None,
+    stop: Callable[[Callable[[], None]], None] = lambda drain: None,
+    documents: int | None = None,
+) -> ExtractResult:
+    """Extract pairs like the examples (files, or `pairs` of question and answer) from a pile of documents into the run
+    folder `folder`, or go on with the run that is there.
+
+    `tell` hears of every step; `stop` is given a function that ends the run gently. `documents` ends it after so many.
+
+    Raises:
+        UsageError: the inputs are wrong, the folder holds another run, another process works on it.
+        ProviderError: a provider refuses every further call. SearchInstructError: it fails for too long, the disk is full.
+        What was committed is safe, and the same command goes on.
+    """
+    began = time.monotonic()
+    place = _place(folder)
+    await asyncio.to_thread(check, context)
+    holes = await asyncio.to_thread(read_holes, Path(context.cover), context.embeddings) if context.cover else None
+    wanted = await asyncio.to_thread(read_examples, examples, pairs, holes)
+    with held(place), ExitStack() as open_parts:
+        embedder = await asyncio.to_thread(embeddings, context.embeddings)
+        benchmark = None
+        if context.decontaminate:
+            benchmark = await asyncio.to_thread(Benchmark.load, context.decontaminate, embedder)
+        if new_run:
+            set_aside(place)
+        refuse_strangers(place)
+        pile = await Pile.open(
+            context.corpus,
+            place / PILE,
+            embedder=embedder,
+            section_chars=context.section_chars,
+            on_progress=partial(_piling, tell),
+            fetcher=fetcher_for(context),
+        )
+        piled = time.monotonic() - began
+        budget = budget_of(context, len(pile))
+        settings = configuration(wanted, holes, pile, budget, context)
+        options = {name: getattr(context, name) for name in OPTIONS}
+        before = stored_target(place)
+        run = open_run(place, settings, options, version("searchinstruct-graph"))
+        ledger = open_parts.enter_context(closing(Ledger(place)))
+        db = open_parts.enter_context(closing(connect(ledger.path, readonly=True)))
+        rows = ledgers.read_counts(db)[0]
+        if context.target is not None and rows > context.target:
+            raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
+        if before != context.target or ledgers.read_facts(db).get("reopen"):
+            await ledger.reopen_surplus()
+        await ledger.begin_session()
+        if benchmark is not None:
+            await ledger.note("held_out", {"files": sorted(benchmark.files.items()), "items": len(benchmark)})
+        await ledger.note("pile", {"documents": sum(each.documents for each in pile.report), "sections": len(pile)})
+        work = _Extraction(ledger, db, run, place, pile, wanted, holes, embedder, benchmark, context, tell, documents)
+        await asyncio.to_thread(work.restore)
+        await ledger.note("target", work.chooser.kept_target())
+        work.selecting += piled
+        stop(work.stop.set)
+        tell(work._happened("start", f"run {place}: {len(pile):,} documents, {budget:,} may be read"))
+        ended: Ended | Literal["failed"] = "failed"
+        try:
+            ended = await work.go()
+        finally:
+            await ledger.end_session(ended, time.monotonic() - began)
+        return ExtractResult(
+            run=str(place),
+            ended=ended,
+            target=context.target,
+            accepted=work.acceptance.accepted,
+            documents=len(pile),
+            budget=budget,
+            read=work.read,
+            pulls=work.pulls,
+            clusters=len(work.chooser.selector.summary()) or None,
+            funnel=ledgers.read_funnel(db),
+            spent=ledgers.total(ledgers.read_spending(db).values()),
+            roles=ledgers.read_spending(db),
+            seconds=round(time.monotonic() - began, 3),
+            selecting=round(work.selecting, 3),
+        )
