@@ -18,7 +18,8 @@ Topic = Literal["general", "news", "finance"]
 TimeRange = Literal["day", "week", "month", "year"]
 Extract = Literal["never", "fallback", "always"]
 ProviderName = Literal["tavily", "searxng"]
-RewardName = Literal["transport", "similarity", "coverage"]
+RewardName = Literal["transport", "exact", "similarity", "coverage"]
+OrderName = Literal["nearest", "random"]
 PriorName = Literal["documents", "mean"]
 BaselineName = Literal["random", "all"]
 _HOST = re.compile(r"[^\s/:@?#.]+(?:\.[^\s/:@?#.]+)*\.?")
@@ -29,6 +30,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "search_providers": get_args(ProviderName),
     "reward": get_args(RewardName),
     "prior": get_args(PriorName),
+    "order": get_args(OrderName),
     "baseline": get_args(BaselineName),
 }
 

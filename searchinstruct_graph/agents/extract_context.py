@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from searchinstruct_graph.agents.context import BaselineName, PriorName, RewardName, RunContext, setting
+from searchinstruct_graph.agents.context import BaselineName, OrderName, PriorName, RewardName, RunContext, setting
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.limits import Allowance
 
-OPTIONS = ("target", "concurrency", "max_cost")
+OPTIONS = ("target", "concurrency", "max_cost", "budget_documents")
 """Settings that may change between two commands on one run: they say how much is done, not what the rows are."""
 
 SHARE = 0.05
@@ -57,11 +57,12 @@ class ExtractContext(RunContext):
     clusters: int | None = setting(
         None, "Clusters of the pile; empty: the root of half the documents, 8 to 1,000.", ge=2, le=100_000
     )
-    warmup: float = setting(0.2, "Share of the budget that is read at random first.", ge=0, le=0.3)
+    warmup: float = setting(0.1, "Share of the budget that is read at random first.", ge=0, le=0.3)
     reward: RewardName = setting(
         "transport",
-        "What makes a cluster good: `transport` (optimal transport between its pairs and the examples), `similarity` "
-        "(mean cosine to the examples' centre), `coverage` (pairs for the unmet cells of another run, see `cover`).",
+        "What makes a cluster good: `transport` (Sinkhorn divergence, debiased optimal transport, between its pairs and the "
+        "examples), `exact` (the paper's distance), `similarity` (mean cosine to the examples' centre), `coverage` (pairs for "
+        "the unmet cells of another run, see `cover`).",
     )
     cover: str = setting(
         "",
@@ -77,6 +78,9 @@ class ExtractContext(RunContext):
         "documents",
         "What a cluster is worth before it is read: `documents` (what its documents' own vectors say) or `mean` (the mean "
         "of the others; each is tried first).",
+    )
+    order: OrderName = setting(
+        "nearest", "Which documents of a chosen cluster are read first: those `nearest` to the examples, or `random` ones."
     )
     neighbours: float = setting(
         0.0, "Clusters within this squared 2-Wasserstein distance share their rewards; 0: none do.", ge=0, le=4

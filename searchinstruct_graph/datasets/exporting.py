@@ -142,7 +142,7 @@ def run_command(folder: Path) -> str:
 
 def _reading_options(settings: Mapping[str, Any]) -> str:
     """The options of an extraction that say what is read."""
-    options = [f" --budget-documents {settings['budget_documents']}"] if settings.get("budget_documents") else []
+    options = [f" --budget-documents {settings['budget_documents']}"]
     if settings.get("reward", "transport") != "transport":
         options.append(f" --reward {settings['reward']}")
     options += [" --cover RUN"] if settings.get("cover") else []

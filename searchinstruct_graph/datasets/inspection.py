@@ -68,7 +68,7 @@ def run_status(folder: Path) -> RunStatus:
         rate = _rate(db, facts["session"]) if worked_on and "session" in facts else None
         now = _since(facts["session"]) if worked_on and "session" in facts else 0.0
     target: int | None = run["options"]["target"]
-    budget: int | None = run["configuration"]["settings"].get("budget_documents")
+    budget: int | None = run["options"].get("budget_documents")
     left = _left(funnel["accepted"], target, read, budget)
     return RunStatus(
         run=str(folder),

@@ -618,6 +618,11 @@ def read_pulls(db: sqlite3.Connection) -> Iterator[PullRecord]:
         )
 
 
+def read_documents(db: sqlite3.Connection) -> int:
+    """Documents that an extraction has read."""
+    return int(db.execute("SELECT coalesce(sum(json_array_length(documents)), 0) FROM pulls").fetchone()[0])
+
+
 def read_clusters(db: sqlite3.Connection) -> bytes | None:
     """The clusters of an extraction as they were kept; None before they are formed."""
     found = db.execute("SELECT state FROM clusters").fetchone()

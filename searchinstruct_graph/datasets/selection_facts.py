@@ -265,7 +265,7 @@ def _all_of(folder: Path, run: RunFile, size: int, measured: bool) -> SelectionF
         reward=settings.get("reward", "transport"),
         examples=examples,
         documents=len(grouping.labels) if documents is None and grouping else documents,
-        budget=settings.get("budget_documents") or run["options"].get("budget_documents") or seen.read,
+        budget=run["options"]["budget_documents"],
         read=seen.read,
         pulls=seen.pulls,
         warmup_pulls=seen.warmup_pulls,

@@ -46,15 +46,17 @@ class Chooser:
         context: ExtractContext,
         budget: int,
         *,
+        planned: int | None = None,
         holes: Holes | None = None,
         folder: Path | None = None,
     ) -> None:
-        """`folder` is where a tuned encoder is kept; needed for `tune`."""
+        """`planned` is the budget that the run began with; `folder` is where a tuned encoder is kept, needed for `tune`."""
         self.pile, self.context, self.holes = pile, context, holes
         from threadpoolctl import ThreadpoolController
 
         self._threads = ThreadpoolController()
-        self._budget, self._folder = budget, folder
+        self._settings = selection_settings(context, budget, planned)
+        self._folder = folder
         self._examples = [as_pair(seed["text"], seed["answer"]) for seed in examples]
         self._take(embedder, pile.vectors)
 
@@ -68,7 +70,7 @@ class Chooser:
         self.selector: Selector = Selector(
             vectors,
             self.target,
-            selection_settings(self.context, self._budget),
+            self._settings,
             holes=None if self.holes is None else self.holes.open,
         )
 
@@ -84,7 +86,9 @@ class Chooser:
         for record in records:
             if self.selector.needs_clusters() and clusters is not None:
                 self.selector.restore_clusters(clusters)
-            pull = self.selector.next() if self.selector.ready() else None
+            # The last pull of a smaller budget may have been short.
+            most = len(record["documents"])
+            pull = self.selector.next(most) if self.selector.ready() else None
             if pull is None or pull.documents != record["documents"]:
                 raise SearchInstructError(
                     f"pull {record['number']} of this run read other documents than the selection would read now; "
@@ -201,17 +205,19 @@ def unpacked(kept: bytes, dimensions: int) -> Vectors:
     return np.frombuffer(kept, dtype=np.float16).reshape(-1, dimensions).astype(np.float32)
 
 
-def selection_settings(context: ExtractContext, budget: int) -> SelectionSettings:
+def selection_settings(context: ExtractContext, budget: int, planned: int | None = None) -> SelectionSettings:
     """How documents are chosen, from the settings of the run."""
     from searchinstruct_graph.selection.selector import SelectionSettings
 
     return SelectionSettings(
         budget=budget,
+        planned=planned,
         clusters=context.clusters,
         warmup=context.warmup,
         alpha=context.weight(),
         reward=context.reward,
         prior=context.prior,
+        order=context.order,
         neighbours=context.neighbours,
         in_flight=context.pulls_in_flight,
         seed=context.seed,

@@ -32,7 +32,17 @@ from searchinstruct_graph.datasets.database import connect
 from searchinstruct_graph.datasets.ledger import Ledger, PullRecord
 from searchinstruct_graph.datasets.pool import Pool
 from searchinstruct_graph.datasets.rows import Funnel, Spent, no_spending
-from searchinstruct_graph.datasets.run import PILE, RunFile, held, open_run, refuse_strangers, set_aside, stored_target
+from searchinstruct_graph.datasets.run import (
+    PILE,
+    RUN,
+    RunFile,
+    held,
+    open_run,
+    read_run,
+    refuse_strangers,
+    set_aside,
+    stored_target,
+)
 from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 from searchinstruct_graph.graphs.answering import Unanswered
@@ -65,7 +75,9 @@ ATTEMPTS = 3
 """Times that a document is read while the provider fails."""
 
 DOWN = 5
-"""Documents being read that have all failed since the provider's last reply: then it is down, not they are bad."""
+"""Documents being read that have all failed since the provider's last reply: then it is down, not they are bad. Two are
+enough before its first.
+"""
 
 ALONE = 2
 """Documents in a row that are given up while no other is being read that could tell whether the provider is down."""
@@ -147,13 +159,13 @@ def prompt_versions() -> dict[str, str]:
 
 
 def configuration(
-    examples: Sequence[Seed], holes: Holes | None, pile: Pile, budget: int, context: ExtractContext
+    examples: Sequence[Seed], holes: Holes | None, pile: Pile, planned: int, context: ExtractContext
 ) -> dict[str, Any]:
-    """Everything that determines the rows of a run."""
+    """Everything that determines the rows of a run; `planned` is the budget that it began with."""
     settings = {name: value for name, value in asdict(context).items() if name not in OPTIONS}
     for name in ("model", "extractor_model"):
         settings.pop(name)
-    settings["budget_documents"] = budget
+    settings["planned_documents"] = planned
     return {
         "method": "equal",
         "examples": sha256(ledgers.encoded([[seed["text"], seed["answer"]] for seed in examples])),
@@ -225,7 +237,8 @@ class _Provider:
     def _fail(self, index: int, error: Unanswered) -> None:
         self._failed.add(index)
         self._last = error
-        if self._down or (len(self._failed) >= DOWN and self._failed.issuperset(self._since)):
+        enough = len(self._failed) >= (DOWN if self._replies else 2) and self._failed.issuperset(self._since)
+        if self._down or enough:
             self._stop(f"{len(self._failed)} documents in a row failed")
         self._wake()
 
@@ -275,7 +288,7 @@ class _Extraction:
         self.context, self.tell, self.examples, self.holes = context, tell, examples, holes
         self.most_documents = documents
         self.form = form_of(examples)
-        self.budget = int(run["configuration"]["settings"]["budget_documents"])
+        self.budget = int(run["options"]["budget_documents"])
         self.pool = Pool(embedder, lambda ordinal: ledgers.read_text(db, ordinal))
         self.screen = Screen(context, Examples(), run["fingerprint"], self.pool, benchmark)
         self.blocked = Blocked(ledgers.read_facts(db).get("purged", []))
@@ -304,7 +317,14 @@ class _Extraction:
         began = time.perf_counter()
         detect(["language"])
         self.chooser = Chooser(
-            self.pile, self.examples, self.embedder, self.context, self.budget, holes=self.holes, folder=self.place
+            self.pile,
+            self.examples,
+            self.embedder,
+            self.context,
+            self.budget,
+            planned=int(self.run["configuration"]["settings"]["planned_documents"]),
+            holes=self.holes,
+            folder=self.place,
         )
         self.acceptance.resume(*ledgers.read_counts(self.db))
         self.pool.load(segment for (segment,) in self.db.execute("SELECT segment FROM pool ORDER BY wave"))
@@ -372,7 +392,8 @@ class _Extraction:
     def _trial_over(self, running: dict[asyncio.Task[_Read], Pull]) -> bool:
         if self.most_documents is None:
             return False
-        return self.read_here + sum(len(pull.documents) for pull in running.values()) >= self.most_documents
+        under_way = [*running.values(), *(pull for pull, _ in self.landed.values())]
+        return self.read_here + sum(len(pull.documents) for pull in under_way) >= self.most_documents
 
     def _ended(self) -> Ended:
         if self.spent_all:
@@ -523,7 +544,12 @@ def require_training(embedding: str) -> None:
 
     checked_encoder(embedding)
     if find_spec("sentence_transformers") is None:
-        raise UsageError("tuning an encoder needs packages: pip install 'searchinstruct-graph[local,train]'")
+        raise UsageError("tuning an encoder needs packages: pip install 'searchinstruct-graph[train]'")
+
+
+def planned_documents(folder: Path) -> int | None:
+    """The budget that the run in `folder` began with; None when there is none."""
+    return read_run(folder)["configuration"]["settings"].get("planned_documents") if (folder / RUN).exists() else None
 
 
 def budget_of(context: ExtractContext, documents: int) -> int:
@@ -610,8 +636,8 @@ async def extract(
         )
         piled = time.monotonic() - began
         budget = budget_of(context, len(pile))
-        settings = configuration(wanted, holes, pile, budget, context)
-        options = {name: getattr(context, name) for name in OPTIONS}
+        settings = configuration(wanted, holes, pile, planned_documents(place) or budget, context)
+        options = {**{name: getattr(context, name) for name in OPTIONS}, "budget_documents": budget}
         before = stored_target(place)
         run = open_run(place, settings, options, version("searchinstruct-graph"))
         ledger = open_parts.enter_context(closing(Ledger(place)))
@@ -619,6 +645,9 @@ async def extract(
         rows = ledgers.read_counts(db)[0]
         if context.target is not None and rows > context.target:
             raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
+        read = ledgers.read_documents(db)
+        if read > budget:
+            raise UsageError(f"{place} has read {read} documents already; --budget-documents {budget} is less")
         if before != context.target or ledgers.read_facts(db).get("reopen"):
             await ledger.reopen_surplus()
         await ledger.begin_session()

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from searchinstruct_graph.selection.transport import cosine_costs, exact, representatives, transport_distance
+from searchinstruct_graph.selection.transport import cosine_costs, exact, representatives, sinkhorn
 
 Matrix = NDArray[np.float32]
 Cells = NDArray[np.int64]
@@ -29,6 +29,11 @@ KEPT = 256
 
 LEAST_PAIRS = 5
 """Pairs below which a distance alone is not believed."""
+
+
+EPSILON = 0.5
+"""Entropy of the divergence. So much of it takes off how widely the target itself is spread, which few pairs cannot match: five
+pairs of the target's kind then lie nearer than five of another, which exact distances mix up (benchmarks/selection)."""
 
 
 class Reward(Protocol):
@@ -49,6 +54,8 @@ class Transport:
     EQUAL (arXiv 2505.12250) writes the distance itself into a score of which the largest is taken; the sign must be
     turned, as its code does. The distance of few points is biased upward, so every set is measured by subsamples of
     one size: the mean over `draws` of them, or the whole set while it is smaller.
+
+    With `debiased`, the Sinkhorn divergence at `EPSILON` in the place of the exact distance (see `transport_distance`).
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class Transport:
     ) -> None:
         self.target = target if len(target) <= TARGETS else target[representatives(target, TARGETS, 0)]
         self.size, self.draws, self.least, self.debiased = size, draws, least, debiased
+        self._own = _entropic(cosine_costs(self.target, self.target)) if debiased else 0.0
 
     def __call__(self, vectors: Matrix, cells: Cells, draw: np.random.Generator) -> float | None:
         """-OT of pairs (p, d); None for fewer than `least`."""
@@ -63,16 +71,24 @@ class Transport:
         if count < max(self.least, 1):
             return None
         if count <= self.size:
-            return -transport_distance(vectors, self.target, debiased=self.debiased)
-        samples = [draw.choice(count, self.size, replace=False) for _ in range(self.draws)]
-        if self.debiased:
-            return -float(np.mean([transport_distance(vectors[rows], self.target, debiased=True) for rows in samples]))
+            samples = [np.arange(count)]
+        else:
+            samples = [draw.choice(count, self.size, replace=False) for _ in range(self.draws)]
+        return -float(np.mean([self._distance(vectors[rows]) for rows in samples]))
+
+    def _distance(self, vectors: Matrix) -> float:
         costs = cosine_costs(vectors, self.target)
-        return -float(np.mean([exact(costs[rows]) for rows in samples]))
+        if not self.debiased:
+            return exact(costs)
+        return max(0.0, _entropic(costs) - (_entropic(cosine_costs(vectors, vectors)) + self._own) / 2)
 
     def landed(self, cells: Cells) -> bool:
         """Distances do not depend on what else was read."""
         return False
+
+
+def _entropic(costs: Values) -> float:
+    return sinkhorn(costs, EPSILON).dual
 
 
 class Similarity:
@@ -165,12 +181,13 @@ class Estimates:
     With `neighbours` (arms, arms), the reward of a pull goes to all neighbours of its arm, and an arm that received any
     is worth their mean, as in EQUAL's code.
 
-    A document without a pair costs as much as any other. Of what an arm is better than the worst one, only the share of
-    its documents that give pairs is kept; that share begins at the pool's, which counts for `YIELD_WEIGHT` documents. So
-    an arm that gives nothing sinks to the worst, however near its documents are.
+    A document without a pair costs as much as any other, so an arm that gives fewer pairs than the pool sinks towards the
+    worst one. What it is better than that one is kept in the ratio of its share of documents with pairs to the pool's, at
+    most 1; its share begins at the pool's, which counts for `YIELD_WEIGHT` documents. More than the pool's earns nothing:
+    pages that fill every line with pairs would draw the budget away from the target.
     """
 
-    YIELD_WEIGHT = 4.0
+    YIELD_WEIGHT = 64.0
 
     def __init__(
         self,
@@ -257,9 +274,11 @@ class Estimates:
         if not read.any():
             return values
         overall = 1.0 - empty.sum() / read.sum()
+        if overall == 0:
+            return values
         share = (read - empty + self.YIELD_WEIGHT * overall) / (read + self.YIELD_WEIGHT)
         worst = values.min()
-        return np.asarray(worst + share * (values - worst), dtype=np.float64)
+        return np.asarray(worst + np.minimum(1.0, share / overall) * (values - worst), dtype=np.float64)
 
     def _column(self, name: str) -> Values:
         """One number of every record (arms,), NaN for None."""

@@ -53,7 +53,7 @@ NEAREST_TARGETS = 5
 CHUNK = 4_096
 """Documents that are aligned at once."""
 
-REWARDS = ("transport", "similarity", "coverage")
+REWARDS = ("transport", "exact", "similarity", "coverage")
 BASELINES = ("", "random", "all")
 ORDERS = ("random", "nearest")
 
@@ -66,12 +66,13 @@ class SelectionSettings:
     """Documents read in all, the warm-up's among them."""
     clusters: int | None = None
     """Clusters; by default after the number of documents (`clusters_wanted`)."""
-    warmup: float = 0.2
+    warmup: float = 0.05
     """Share of the budget that is read at random first, 0 to 0.3."""
     alpha: str | float = "spread"
     """Weight of exploring: see `Bandit`."""
     reward: str = "transport"
-    """What pairs are worth: `transport` or `similarity` (to the target), `coverage` (of the holes)."""
+    """What pairs are worth: `transport` (the Sinkhorn divergence from the target), `exact` (the paper's distance to it),
+    `similarity` (to its centroid), `coverage` (of the holes)."""
     prior: Prior = "documents"
     """What is expected of an arm before its pairs tell. `documents`: its documents' aligned vectors stand for them, as
     one pull (T begins at 1), so a cluster that promises nothing need never be tried. `mean`: the mean of the known
@@ -85,6 +86,8 @@ class SelectionSettings:
     seed: int = 0
     baseline: str = ""
     """`random` or `all` (in order) reads the same budget in the same batches without choosing."""
+    planned: int | None = None
+    """The budget that batches and warm-up are made for, when the run began with another one."""
 
 
 class Pull(NamedTuple):
@@ -151,8 +154,9 @@ class Selector:
         available = np.setdiff1d(np.arange(len(vectors)), skipped)
         self._sequence = available if settings.baseline == "all" else self._draw(0).permutation(available)
         self.total = min(settings.budget, len(available))
-        self.per_pull = max(1, math.ceil(settings.budget / DECISIONS))
-        warmup = 0 if settings.baseline else int(settings.warmup * settings.budget + 1e-9) // self.per_pull
+        planned = settings.planned or settings.budget
+        self.per_pull = max(1, math.ceil(planned / DECISIONS))
+        warmup = 0 if settings.baseline else int(settings.warmup * planned + 1e-9) // self.per_pull
         self.warmup_pulls = min(warmup, math.ceil(self.total / self.per_pull))
         self._pulls: list[Pull] = []
         self._issued = 0
@@ -172,13 +176,15 @@ class Selector:
             return True
         return self._settled >= self.warmup_pulls and self._clusters is not None
 
-    def next(self) -> Pull | None:
-        """Issue the next pull; None when the budget is spent or nothing is unread. RuntimeError while not `ready()`."""
+    def next(self, most: int | None = None) -> Pull | None:
+        """Issue the next pull, of `most` documents at most; None when the budget is spent or nothing is unread. RuntimeError
+        while not `ready()`.
+        """
         if not self.ready():
             raise RuntimeError(
                 "No pull can be chosen yet: earlier ones have not landed, or the clusters are not formed."
             )
-        room = min(self.per_pull, self.total - self._issued)
+        room = min(self.per_pull, self.total - self._issued, *([] if most is None else [most]))
         if room <= 0:
             return None
         number = len(self._pulls)
@@ -326,6 +332,8 @@ class _Arms:
         self.first = len(run._pulls)
         read = np.array([document for pull in run._pulls for document in pull.documents], dtype=np.int64)
         self.vectors, self.target, self.clusters, self.alignment = run.vectors, run.target, clusters, alignment
+        # For reports alone, where a little noise does no harm.
+        self.exact = Transport(run.target, draws=2) if len(run.target) else None
         members = _members(run, clusters, alignment)
         self.unread = [documents[~np.isin(documents, read)] for documents in members]
         self.taken = [0] * len(members)
@@ -410,13 +418,11 @@ class _Arms:
 
     def _distance(self, arm: int) -> float | None:
         record = self.estimates.records[arm]
-        if not len(self.target):
+        if self.exact is None:
             return None
-        if isinstance(self.estimates.reward, Transport) and record.extracted >= LEAST_PAIRS:
+        if self.settings.reward == "exact" and record.extracted >= LEAST_PAIRS:
             return None if record.seen is None else -record.seen
-        reward = Transport(self.target)(
-            *record.pairs, np.random.default_rng([self.settings.seed, 6, arm, record.extracted])
-        )
+        reward = self.exact(*record.pairs, np.random.default_rng([self.settings.seed, 6, arm, record.extracted]))
         return None if reward is None else -reward
 
 
@@ -478,7 +484,9 @@ def _reward(settings: SelectionSettings, target: Matrix, holes: NDArray[np.float
     if settings.reward == "coverage":
         assert holes is not None
         return Coverage(holes, least=least)
-    return Similarity(target, least=least) if settings.reward == "similarity" else Transport(target, least=least)
+    if settings.reward == "similarity":
+        return Similarity(target, least=least)
+    return Transport(target, least=least, debiased=settings.reward == "transport")
 
 
 def _joined(parts: Sequence[_Pairs], wide: int) -> _Pairs:

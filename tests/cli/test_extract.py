@@ -395,13 +395,13 @@ def test_money_is_a_hard_stop(unkilled: Unkilled, provider: ScriptedLLM, zygote:
 
 def test_another_configuration_is_refused_with_the_difference(tmp_path: Path, zygote: Zygote) -> None:
     desk = Coast(tmp_path, zygote)
-    assert desk.do(*desk.extract("run", "--target", "3")).returncode == 0
+    assert desk.do(*desk.extract("run", "--target", "12")).returncode == 0
     for more, said in [
         (["--seed", "1"], "seed: 0 → 1"),
-        (["--budget-documents", "24"], "budget_documents: 20 → 24"),
+        (["--budget-documents", "1"], "has read"),
         (["--section-chars", "900"], "sections of 6000 characters, not 900"),
         (["--corpus", str(tmp_path / "examples.jsonl")], "was made from"),
-        (["--target", "2"], "3 rows already"),
+        (["--target", "2"], "12 rows already"),
     ]:
         refused = desk.do(*desk.extract("run", *more))
         assert refused.returncode == 2, more

@@ -99,7 +99,7 @@ def made_run(
     told = {
         "corpus": ["docs"],
         "embeddings": "wordllama",
-        "budget_documents": 8,
+        "planned_documents": 8,
         "reward": "transport",
         "baseline": None,
     }
@@ -114,7 +114,9 @@ def made_run(
         "settings": {**told, **(settings or {})},
     }
     folder.mkdir()
-    open_run(folder, configuration, {"target": None, "concurrency": 8, "max_cost": None}, "0.1.0")
+    open_run(
+        folder, configuration, {"target": None, "concurrency": 8, "max_cost": None, "budget_documents": 8}, "0.1.0"
+    )
     held = {"target": target(*[NEAR] * 10), "pile": {"documents": 8, "sections": 8}} if facts is None else facts
 
     async def fill(ledger: Ledger) -> None:

@@ -119,7 +119,7 @@ async def test_mostly_documents_like_the_examples_are_read_and_rows_say_where_th
             assert selected["transport"] == pytest.approx(pulls[selected["pull"]]["distance"], abs=1e-4)
     warm = [pull["cluster"] is None for pull in kept.pulls]
     assert warm == sorted(warm, reverse=True)
-    assert sum(warm) == BUDGET // 5
+    assert sum(warm) == int(settings(coast).warmup * BUDGET)
     assert any(pull["distance"] is not None for pull in kept.pulls)
 
 

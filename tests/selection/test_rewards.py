@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from searchinstruct_graph.selection.rewards import (
+    EPSILON,
     KEPT,
     Cells,
     Coverage,
@@ -79,6 +80,12 @@ class TestTransport:
         if not debiased:
             # What equal sizes are for: the whole set is nearer only because it is larger.
             assert whole > mean_few + 0.004
+
+    def test_the_divergence_is_the_one_of_transport_distance(self) -> None:
+        pairs, target = around(1, 20, 2), around(0, 40, 1)
+        expected = -transport_distance(pairs, target, debiased=True, epsilon=EPSILON)
+        assert Transport(target, debiased=True)(pairs, nowhere(20), DRAW(0)) == pytest.approx(expected)
+        assert Transport(target, debiased=True)(target[:20], nowhere(20), DRAW(0)) == pytest.approx(0, abs=0.02)
 
     def test_the_same_draw_gives_the_same_number(self) -> None:
         reward, pairs = Transport(around(0, 40, 1)), around(1, 100, 2)
@@ -187,8 +194,10 @@ class TestYield:
         held.land(0, points(at_angle(0.8, 0.8)), 4, 0)
         held.land(1, points(at_angle(0.8, 0.8)), 12, 8)
         held.land(2, points(at_angle(0.2)), 4, 2)
-        overall = 0.5
-        shares = np.array([(4 + 4 * overall) / 8, (4 + 4 * overall) / 16, 1])
+        weight, overall = Estimates.YIELD_WEIGHT, 0.5
+        # The first gives more pairs than the pool, and gains nothing by it.
+        shares = np.array([1, (4 + weight * overall) / (12 + weight) / overall, 1])
+        assert shares[1] < 1
         assert_allclose(held.values(), 0.2 + shares * np.array([0.6, 0.6, 0.0]), atol=1e-6)
 
     def test_a_pull_without_pairs_is_learnt_from(self) -> None:
@@ -198,9 +207,14 @@ class TestYield:
         assert held.land(0, points(at_angle()), 6, 6) is None
         after = held.values()
         assert before[0] == pytest.approx(0.8)
-        # One of seven documents of the pool gave a pair, and that counts for four documents.
-        assert after[0] == pytest.approx(0.2 + 0.6 * (4 / 7) / 10)
+        # Its share of documents with pairs is none of six, and the pool's for as many as the weight.
+        assert after[0] == pytest.approx(0.2 + 0.6 * Estimates.YIELD_WEIGHT / (6 + Estimates.YIELD_WEIGHT))
         assert after[1] == pytest.approx(before[1])
+
+    def test_nothing_is_taken_while_no_document_gave_a_pair(self) -> None:
+        held = estimates(Similarity(AXIS), [10, 10], [at_angle(0.8), at_angle(0.2)])
+        held.land(0, points(at_angle()), 6, 6)
+        assert_allclose(held.values(), [0.8, 0.2], atol=1e-6)
 
 
 class TestSharing:

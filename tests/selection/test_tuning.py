@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
@@ -33,11 +32,7 @@ from searchinstruct_graph.selection.tuning import (
     tune_encoder,
     tuned_encoder,
 )
-
-needs_training = pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, ("torch", "sentence_transformers", "langchain_huggingface"))),
-    reason="needs the extras train and local",
-)
+from tests.support.tiny_encoder import needs_training, write_encoder
 
 # Documents are Persian, their pairs English or Chinese: without training nothing tells which belong together.
 TOPICS = {
@@ -89,44 +84,9 @@ def recall(folder: str, given: Warmup) -> float:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A BERT of two layers with random weights and a vocabulary of the texts' own words."""
-    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
     one, other = both()
-    words = sorted(
-        {word for given in (one, other) for text in given.documents + given.questions for word in text.split()}
-    )
-    vocabulary = {word: at for at, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    folder = tmp_path_factory.mktemp("base") / "tiny"
-    # Two threads of a model this small only wait for one another.
-    torch.set_num_threads(1)
-    torch.manual_seed(7)
-    shape = transformers.BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    # The pooler that is missing is made up by whoever loads it: a seed must hold that too.
-    transformers.BertModel(shape, add_pooling_layer=False).save_pretrained(folder)
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-        model_max_length=64,
-    ).save_pretrained(folder)
-    return str(folder)
+    words = {word for given in (one, other) for text in given.documents + given.questions for word in text.split()}
+    return write_encoder(tmp_path_factory.mktemp("base") / "tiny", words)
 
 
 FAST: dict[str, Any] = {"epochs": 30, "batch": 16, "rate": 5e-3}
