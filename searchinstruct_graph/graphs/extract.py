@@ -47,6 +47,7 @@ from searchinstruct_graph.graphs.screening import Screen
 from searchinstruct_graph.graphs.settling import Examples, settle, sound
 from searchinstruct_graph.models.chat import resolve_model
 from searchinstruct_graph.models.embeddings import embeddings
+from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.usage import Usage, add_usage, no_usage
 from searchinstruct_graph.tools.corpus import PYDOC
@@ -111,6 +112,8 @@ class ExtractState(ExtractInput, ExtractOutput):
     """Pulls that are under way: number, cluster, documents."""
     records: list[list[Any]]
     """Pulls that the selection is replayed from: number, cluster, documents, owners of the pairs, their vectors in base64."""
+    admitted: list[str]
+    """Questions that the pool knows, whatever became of them."""
     reads: Annotated[list[ReadState], operator.add]
 
 
@@ -121,6 +124,7 @@ class ReadTask(TypedDict):
     pull: int
     document: int
     form: str
+    max_cost: float | None
 
 
 _piles: dict[tuple[str, ...], tuple[Pile, tempfile.TemporaryDirectory[str]]] = {}
@@ -197,6 +201,7 @@ async def prepare(state: ExtractState, runtime: Runtime[ExtractContext]) -> dict
         "reads": Overwrite([]),
         "rows": [],
         "rejections": [],
+        "admitted": [],
         "pulls": [],
         "records": [],
         "usage": Overwrite(no_usage()),
@@ -246,13 +251,14 @@ async def choose(state: ExtractState, runtime: Runtime[ExtractContext]) -> dict[
     return {"clusters": clusters, "chosen": chosen}
 
 
-def to_documents(state: ExtractState) -> list[Send] | Literal["__end__"]:
-    """One branch a document."""
-    form = form_of(_examples(state))
+def to_documents(state: ExtractState, runtime: Runtime[ExtractContext]) -> list[Send] | Literal["__end__"]:
+    """One branch a document, each with its part of the money that is left."""
+    form, most = form_of(_examples(state)), _settings(runtime).max_cost
+    chosen = [(number, document) for number, _, documents in state["chosen"] for document in documents]
+    part = None if most is None else max(0.0, most - (state["usage"]["cost_usd"] or 0.0)) / max(1, len(chosen))
     tasks = [
-        Send("read", ReadTask(pile=state["pile"], pull=number, document=document, form=form))
-        for number, _, documents in state["chosen"]
-        for document in documents
+        Send("read", ReadTask(pile=state["pile"], pull=number, document=document, form=form, max_cost=part))
+        for number, document in chosen
     ]
     return tasks or "__end__"
 
@@ -263,7 +269,8 @@ async def read(state: ReadTask, runtime: Runtime[ExtractContext]) -> dict[str, A
     pile = await _pile_of(state["pile"], context)
     section = await asyncio.to_thread(pile.section, state["document"])
     try:
-        found = await read_document(section, state["form"], context)
+        allowance: Allowance = {**context.limits(), "cost_usd": state["max_cost"]}
+        found = await read_document(section, state["form"], context, allowance)
     except Unanswered as error:
         found = ReadDocument([], str(error), no_usage())
     runtime.stream_writer(progress("read", f"{len(sound(found.pairs))} pairs: {section.title or section.uri}"))
@@ -280,7 +287,8 @@ async def collect(state: ExtractState, runtime: Runtime[ExtractContext]) -> dict
 
 def _collected(state: ExtractState, chooser: Chooser, runtime: Runtime[ExtractContext]) -> dict[str, Any]:
     context, selector = chooser.context, chooser.selector
-    known = [*(seed["text"] for seed in _examples(state)), *(row["instruction"] for row in state["rows"])]
+    known = [*(seed["text"] for seed in _examples(state)), *state["admitted"]]
+    admitted = list(state["admitted"])
     pool = Pool(chooser.embedder, known.__getitem__)
     pool.add(known)
     benchmark = Benchmark.load(context.decontaminate, chooser.embedder) if context.decontaminate else None
@@ -304,6 +312,7 @@ def _collected(state: ExtractState, chooser: Chooser, runtime: Runtime[ExtractCo
         landed = chooser.land(pull, vectors, owners, [])
         distances = chooser.distances(vectors)
         made = settle(pull, landed, reads, distances, chooser.farthest, screen, acceptance)
+        admitted += [instruction["text"] for instruction, _ in made.answered]
         rejections += [*made.refused, *(each["rejection"] for each in made.decisions if each["rejection"])]
         rows += [each["row"] for each in made.decisions if each["row"]]
         uris = [section.uri for section, _ in reads]
@@ -313,6 +322,7 @@ def _collected(state: ExtractState, chooser: Chooser, runtime: Runtime[ExtractCo
     return {
         "rows": rows,
         "rejections": rejections,
+        "admitted": admitted,
         "pulls": pulls,
         "records": records,
         "chosen": [],

@@ -57,8 +57,10 @@ from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.prices import require_price
 from searchinstruct_graph.models.usage import Usage, no_usage
 from searchinstruct_graph.text.digest import file_sha256, sha256
+from searchinstruct_graph.tools.corpus import is_page
 from searchinstruct_graph.tools.corpus.language import detect, languages
 from searchinstruct_graph.tools.corpus.pile import Pile, PileProgress
+from searchinstruct_graph.tools.corpus.sources import scan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -538,6 +540,13 @@ def extraction_rules(context: ExtractContext, fingerprint: str) -> Rules:
     )
 
 
+def check_sources(sources: Sequence[str]) -> None:
+    """Raise UsageError for a source that is missing; pages are fetched later."""
+    for source in sources:
+        if not is_page(source):
+            scan(source, time.time_ns())
+
+
 def require_training(embedding: str) -> None:
     """Raise UsageError when this embedding cannot be tuned, or the packages for it are missing."""
     from searchinstruct_graph.selection.tuning import checked_encoder
@@ -624,6 +633,8 @@ async def extract(
         if context.decontaminate:
             benchmark = await asyncio.to_thread(Benchmark.load, context.decontaminate, embedder)
         if new_run:
+            # Nothing is set aside for documents that are not there.
+            await asyncio.to_thread(check_sources, context.corpus)
             set_aside(place)
         refuse_strangers(place)
         pile = await Pile.open(

@@ -40,8 +40,11 @@ class ReadDocument(NamedTuple):
     usage: Usage
 
 
-async def read_document(section: Section, form: str, context: ExtractContext) -> ReadDocument:
-    """Ask one document for pairs, let each be refined, and hold it against the document.
+async def read_document(
+    section: Section, form: str, context: ExtractContext, allowance: Allowance | None = None
+) -> ReadDocument:
+    """Ask one document for pairs, let each be refined, and hold it against the document; within `allowance`, else the limits of
+    the settings.
 
     The call that read the document is on the account of its first pair.
 
@@ -49,7 +52,7 @@ async def read_document(section: Section, form: str, context: ExtractContext) ->
         Unanswered: the provider failed, which says nothing about the document.
         ProviderError: it refuses every further call.
     """
-    allowance = context.limits()
+    allowance = allowance or context.limits()
     reply = await extract(
         section.text,
         section.title,

@@ -412,12 +412,28 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path: Path, zy
     assert changed.returncode == 2
     assert changed.stderr.count("\n") == 1
     write_examples(Path(desk.examples))
+    missing = desk.do(*desk.extract("run", "--new-run", "--corpus", "nowhere"))
+    assert missing.returncode == 2
+    assert (tmp_path / "run" / "run.json").exists()  # nothing is set aside for documents that are not there
     anew = desk.do(*desk.extract("run", "--seed", "1", "--target", "3", "--new-run"))
     assert anew.returncode == 0, anew.stderr
     assert (tmp_path / "run.1" / "ledger.sqlite").exists()
     assert list((tmp_path / "run.1" / "pile").iterdir())
     # What was set aside is still a run.
     assert desk.do("doctor", "run.1").returncode == 0
+
+
+def test_a_raised_budget_goes_on_as_if_nothing_had_happened(tmp_path: Path, zygote: Zygote) -> None:
+    desk = Coast(tmp_path, zygote)
+    first = json_of(desk.do(*desk.extract("run", "--json")))
+    assert (first["read"], first["ended"]) == (BUDGET, "budget")
+    pulls = whole(tmp_path / "run").pulls
+    more = json_of(desk.do(*desk.extract("run", "--budget-documents", str(BUDGET + 7), "--json")))
+    assert (more["read"], more["budget"], more["ended"]) == (BUDGET + 7, BUDGET + 7, "budget")
+    assert more["accepted"] >= first["accepted"]
+    assert whole(tmp_path / "run").pulls[: len(pulls)] == pulls
+    # Read on with what it had learnt, not at random again.
+    assert all(cluster is not None for _, cluster, *_ in whole(tmp_path / "run").pulls[len(pulls) :])
 
 
 def test_a_corpus_that_changes_or_goes_does_not_concern_a_run_that_is_begun(unkilled: Unkilled, zygote: Zygote) -> None:

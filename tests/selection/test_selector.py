@@ -334,7 +334,7 @@ class TestOrderOfEvents:
         assert outcomes[0][:38] == outcomes[1][:38]
 
     def test_issuing_waits_for_the_pulls_before(self) -> None:
-        selector = choose(WORLD, in_flight=3)
+        selector = choose(WORLD, warmup=0.2, in_flight=3)
         pulls = [selector.next() for _ in range(3)]
         assert not selector.ready()
         with pytest.raises(RuntimeError, match="landed"):
