@@ -57,12 +57,12 @@ class ExtractContext(RunContext):
     clusters: int | None = setting(
         None, "Clusters of the pile; empty: the root of half the documents, 8 to 1,000.", ge=2, le=100_000
     )
-    warmup: float = setting(0.1, "Share of the budget that is read at random first.", ge=0, le=0.3)
+    warmup: float = setting(0.05, "Share of the budget that is read at random first.", ge=0, le=0.3)
     reward: RewardName = setting(
         "transport",
-        "What makes a cluster good: `transport` (Sinkhorn divergence, debiased optimal transport, between its pairs and the "
-        "examples), `exact` (the paper's distance), `similarity` (mean cosine to the examples' centre), `coverage` (pairs for "
-        "the unmet cells of another run, see `cover`).",
+        "What makes a cluster good: `transport` (the optimal-transport distance from its pairs to the examples), `divergence` "
+        "(the Sinkhorn divergence, which few pairs do not bias), `similarity` (mean cosine to the examples' centre), "
+        "`coverage` (pairs for the unmet cells of another run, see `cover`).",
     )
     cover: str = setting(
         "",
@@ -80,7 +80,8 @@ class ExtractContext(RunContext):
         "of the others; each is tried first).",
     )
     order: OrderName = setting(
-        "nearest", "Which documents of a chosen cluster are read first: those `nearest` to the examples, or `random` ones."
+        "nearest",
+        "Which documents of a chosen cluster are read first: those `nearest` to the examples, or `random` ones.",
     )
     neighbours: float = setting(
         0.0, "Clusters within this squared 2-Wasserstein distance share their rewards; 0: none do.", ge=0, le=4

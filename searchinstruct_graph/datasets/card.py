@@ -477,6 +477,7 @@ def _making(facts: CardFacts) -> list[str]:
 
 _REWARDS = {
     "transport": "the optimal-transport distance from its pairs to the examples, the nearer the better",
+    "divergence": "the Sinkhorn divergence between its pairs and the examples, the nearer the better",
     "similarity": "the mean cosine of its pairs to the examples' centre",
     "coverage": "how much the cells of its pairs still lacked in the dataset that is covered",
 }

@@ -53,7 +53,7 @@ NEAREST_TARGETS = 5
 CHUNK = 4_096
 """Documents that are aligned at once."""
 
-REWARDS = ("transport", "exact", "similarity", "coverage")
+REWARDS = ("transport", "divergence", "similarity", "coverage")
 BASELINES = ("", "random", "all")
 ORDERS = ("random", "nearest")
 
@@ -71,7 +71,7 @@ class SelectionSettings:
     alpha: str | float = "spread"
     """Weight of exploring: see `Bandit`."""
     reward: str = "transport"
-    """What pairs are worth: `transport` (the Sinkhorn divergence from the target), `exact` (the paper's distance to it),
+    """What pairs are worth: `transport` (the paper's distance to the target), `divergence` (the Sinkhorn divergence from it),
     `similarity` (to its centroid), `coverage` (of the holes)."""
     prior: Prior = "documents"
     """What is expected of an arm before its pairs tell. `documents`: its documents' aligned vectors stand for them, as
@@ -420,7 +420,7 @@ class _Arms:
         record = self.estimates.records[arm]
         if self.exact is None:
             return None
-        if self.settings.reward == "exact" and record.extracted >= LEAST_PAIRS:
+        if self.settings.reward == "transport" and record.extracted >= LEAST_PAIRS:
             return None if record.seen is None else -record.seen
         reward = self.exact(*record.pairs, np.random.default_rng([self.settings.seed, 6, arm, record.extracted]))
         return None if reward is None else -reward
@@ -486,7 +486,7 @@ def _reward(settings: SelectionSettings, target: Matrix, holes: NDArray[np.float
         return Coverage(holes, least=least)
     if settings.reward == "similarity":
         return Similarity(target, least=least)
-    return Transport(target, least=least, debiased=settings.reward == "transport")
+    return Transport(target, least=least, debiased=settings.reward == "divergence")
 
 
 def _joined(parts: Sequence[_Pairs], wide: int) -> _Pairs:

@@ -392,7 +392,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     named: list[tuple[str, BaselineName | None]] = [("chosen", None), ("random", "random")]
     for name, baseline in named:
         context = ExtractContext(
-            model="offline", corpus=[corpus], budget_documents=BUDGET, baseline=baseline, domain="lighthouses"
+            model="offline",
+            corpus=[corpus],
+            budget_documents=BUDGET,
+            baseline=baseline,
+            domain="lighthouses",
+            warmup=0.3,
         )
         asyncio.run(extract([], place / name, context, pairs=EXAMPLES))
         found.append(place / name)

@@ -104,7 +104,7 @@ WORLD = world()
 
 class TestFinding:
     @pytest.mark.parametrize("prior", ["documents", "mean"])
-    @pytest.mark.parametrize("reward", ["transport", "exact", "similarity"])
+    @pytest.mark.parametrize("reward", ["transport", "divergence", "similarity"])
     @pytest.mark.parametrize("order", ["random", "nearest"])
     def test_most_of_the_budget_goes_to_the_kind_that_is_wanted(self, prior: str, reward: str, order: str) -> None:
         shares = []
@@ -277,7 +277,7 @@ class TestOrderOfEvents:
         seed=st.integers(0, 10**6),
         eager=st.booleans(),
         prior=st.sampled_from(["documents", "mean"]),
-        reward=st.sampled_from(["transport", "similarity", "coverage"]),
+        reward=st.sampled_from(["transport", "divergence", "similarity", "coverage"]),
         neighbours=st.sampled_from([0.0, 0.2]),
     )
     def test_neither_the_order_nor_the_time_of_landing_matters(
@@ -384,12 +384,13 @@ class TestSummary:
         assert choose(WORLD).summary() == []
 
     def test_a_landing_tells_the_distance_of_its_cluster(self) -> None:
-        run = finish(choose(WORLD, reward="exact"), WORLD.extract)
+        run = finish(choose(WORLD, reward="transport"), WORLD.extract)
         assert all(landed.distance is None for landed in run.landed if landed.cluster is None)
         told = [landed for landed in run.landed if landed.distance is not None]
         assert told
         assert all(landed.reward == pytest.approx(-(landed.distance or 0.0)) for landed in told)
-        other = [landed for landed in finish(choose(WORLD), WORLD.extract).landed if landed.distance is not None]
+        run = finish(choose(WORLD, reward="divergence"), WORLD.extract)
+        other = [landed for landed in run.landed if landed.distance is not None]
         assert other
         assert all(landed.reward is not None and -landed.reward < (landed.distance or 0.0) for landed in other)
 

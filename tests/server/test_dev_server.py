@@ -174,7 +174,7 @@ async def test_the_form_of_an_extraction_shows_its_settings_and_its_examples(cli
     assert schemas["context_schema"]
     form = schemas["context_schema"]["properties"]
     assert all(field.get("title") and field.get("description") for field in form.values())
-    assert {"transport", "similarity", "coverage"} <= set(form["reward"]["enum"])
+    assert {"transport", "divergence", "similarity", "coverage"} <= set(form["reward"]["enum"])
     assert form["warmup"]["maximum"] == 0.3
     assert form["corpus"]["default"] == []
     result: Any = await client.runs.wait(None, "extract", input={"examples": []}, raise_error=False)

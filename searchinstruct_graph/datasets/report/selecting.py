@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CLUSTERS = 30
 _REWARDS = {
     "transport": "minus the optimal-transport distance from a cluster's pairs to the examples",
+    "divergence": "minus the Sinkhorn divergence between a cluster's pairs and the examples",
     "similarity": "the mean cosine of a cluster's pairs to the examples' centre",
     "coverage": "how much the cells of a cluster's pairs still lack in the run that is covered",
 }
