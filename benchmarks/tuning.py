@@ -36,7 +36,6 @@ GRID: list[dict[str, Any]] = [
     {"rate": 5e-5, "epochs": 5},
     {"rate": 2e-4, "epochs": 5},
     {"rate": 5e-5, "epochs": 5, "temperature": 0.02},
-    {"rate": 5e-5, "epochs": 5, "hard_negatives": 3},
 ]
 
 
@@ -138,7 +137,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=400, help="documents that it is measured on")
     parser.add_argument("--tokens", type=int, default=512, help="texts are cut to so many")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--grid", action="store_true", help="other rates, epochs, temperatures and hard negatives too")
+    parser.add_argument("--grid", action="store_true", help="other rates, epochs and temperatures too")
     parser.add_argument("--setting", action="append", default=[], help='one more setting, as JSON: {"rate": 5e-5}')
     asked = parser.parse_args()
     library = importlib.import_module("sentence_transformers")

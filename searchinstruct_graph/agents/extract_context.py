@@ -105,6 +105,8 @@ class ExtractContext(RunContext):
         self.weight()
         if self.reward == "coverage" and not self.cover:
             raise UsageError("reward coverage fills the holes of a run; name it with cover (--cover RUN)")
+        if self.tune and self.reward == "coverage":
+            raise UsageError("a tuned encoder and the reward coverage do not go together; leave out tune or coverage")
         if self.baseline and self.reward == "coverage":
             raise UsageError("a baseline chooses nothing, so it has no reward; leave out reward or baseline")
 

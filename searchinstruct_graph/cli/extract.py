@@ -96,7 +96,7 @@ def _try(files: list[str], context: ExtractContext, json_: bool) -> None:
 
     display = ExtractDisplay(quiet=json_)
     # Random documents need no clusters; chosen ones come after a warm-up that a trial cannot afford.
-    trial = replace(context, baseline="random", reward="transport", cover="", target=None)
+    trial = replace(context, baseline="random", reward="transport", target=None)
     with tempfile.TemporaryDirectory(prefix="searchinstruct-dry-run-") as folder, display:
         outcome = run_draining(
             lambda stop: extract_run(files, Path(folder) / "run", trial, tell=display.tell, stop=stop, documents=TRIAL),

@@ -49,7 +49,10 @@ def show_outcome(outcome: ExtractResult) -> None:
         )
     )
     clusters = "" if outcome["clusters"] is None else f", {outcome['clusters']:,} clusters"
-    out.print(f"{outcome['pulls']:,} pulls{clusters}; choosing took {duration(outcome['selecting'])} of this command")
+    out.print(
+        f"{outcome['pulls']:,} pulls{clusters}; of this command the pile took {duration(outcome['piling'])}, "
+        f"choosing {duration(outcome['selecting'])}"
+    )
     show_funnel(
         outcome["funnel"], outcome["target"], outcome["spent"], outcome["seconds"], outcome["roles"], extracted=True
     )

@@ -169,7 +169,7 @@ def purge(
     made = rebuild(folder)
     typer.echo(
         f"removed {len(ordinals)} rows and {len(rejections)} rejections; {made} exports were made anew; "
-        "the build command fills the gap from other sources"
+        "the command that made it fills the gap from other sources (an extraction whose budget is spent, with a larger one)"
     )
 
 

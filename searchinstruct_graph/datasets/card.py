@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.formats import Shape, columns, features, format_named, licence_of
 from searchinstruct_graph.datasets.rows import Funnel, Row, Spent, no_spending
+from searchinstruct_graph.datasets.selection_facts import REWARD_WORDS
 
 if TYPE_CHECKING:
     from searchinstruct_graph.datasets.selection_facts import SelectionFacts
@@ -475,14 +476,6 @@ def _making(facts: CardFacts) -> list[str]:
     return said
 
 
-_REWARDS = {
-    "transport": "the optimal-transport distance from its pairs to the examples, the nearer the better",
-    "divergence": "the Sinkhorn divergence between its pairs and the examples, the nearer the better",
-    "similarity": "the mean cosine of its pairs to the examples' centre",
-    "coverage": "how much the cells of its pairs still lacked in the dataset that is covered",
-}
-
-
 def _chosen(found: SelectionFacts) -> list[str]:
     """What an extraction read, and how it came to."""
     pile = (
@@ -501,7 +494,7 @@ def _chosen(found: SelectionFacts) -> list[str]:
         ]
     chosen = found["read"] - found["warmup_read"]
     clusters = f" out of {_number(len(found['clusters']), 'cluster')}" if found["clusters"] else ""
-    reward = _REWARDS.get(found["reward"], _text(found["reward"]))
+    reward = REWARD_WORDS.get(found["reward"], _text(found["reward"]))
     return [
         f"{found['read']:,}{pile} were read, up to a budget of {found['budget']:,}: {found['warmup_read']:,} at random, then "
         f"{chosen:,}{clusters} by a bandit. A cluster's reward is {reward}. {examples}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.database import reading
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+MOST_PAIRS = 1_000
+"""Rows of the run that stand for all as examples."""
+
 BELONGS = 0.25
 """Cosine below which a pair is about none of the keywords."""
 
@@ -26,18 +30,24 @@ class Holes:
     """The unmet part of a run's quota. A cell is a keyword and a level: number = keyword × 6 + level."""
 
     def __init__(
-        self, keywords: Sequence[str], counts: Counter[tuple[str, str]], target: int, embedder: Embedder
+        self,
+        keywords: Sequence[str],
+        open: Sequence[float],
+        pairs: Sequence[Sequence[str]],
+        *,
+        embedder: Embedder,
     ) -> None:
+        """`open` is what every cell lacks, in rows; `pairs` are question and answer of rows of the run."""
         import numpy as np
 
         self.keywords = list(keywords)
-        self.pairs: list[tuple[str, str]] = []
-        """Question and answer of the run's rows."""
+        self.open: NDArray[np.float64] = np.array(open, dtype=np.float64)
+        self.pairs = [(question, answer) for question, answer in pairs]
         self._vectors = embedder.embed(self.keywords)
-        quota = target / (len(self.keywords) * len(BLOOM))
-        made = np.array([[counts[keyword, level] for level in BLOOM] for keyword in self.keywords], dtype=np.float64)
-        self.open: NDArray[np.float64] = np.maximum(0.0, quota - made).ravel()
-        """What every cell lacks, in rows; shape (keywords × 6,)."""
+
+    def kept(self) -> dict[str, Any]:
+        """What a run keeps of them, so that it does not depend on what becomes of the run that it covers."""
+        return {"keywords": self.keywords, "open": self.open.tolist(), "pairs": self.pairs}
 
     def cells(self, vectors: NDArray[np.float32], levels: Sequence[str]) -> list[int]:
         """The cell of each pair: that of the keyword nearest to its vector, at its level; -1 for one that is near none."""
@@ -69,8 +79,9 @@ def read_holes(folder: Path, embedding: str) -> Holes:
             pairs.append((row["instruction"], row["answer"]))
     if not keywords:
         raise UsageError(f"{folder} has no keywords yet; let it build first")
-    holes = Holes(keywords, counts, int(run["options"]["target"]), embeddings(embedding))
-    if not holes.open.any():
+    quota = int(run["options"]["target"]) / (len(keywords) * len(BLOOM))
+    lacking = [max(0.0, quota - counts[keyword, level]) for keyword in keywords for level in BLOOM]
+    if not any(lacking):
         raise UsageError(f"{folder} has no holes: every keyword has its rows at every level")
-    holes.pairs = pairs
-    return holes
+    some = pairs if len(pairs) <= MOST_PAIRS else random.Random(0).sample(pairs, MOST_PAIRS)
+    return Holes(keywords, lacking, some, embedder=embeddings(embedding))

@@ -68,7 +68,7 @@ CREATE TABLE spending (
 ) WITHOUT ROWID;
 CREATE TABLE pulls (
     number INTEGER PRIMARY KEY, cluster INTEGER, documents TEXT NOT NULL, owners TEXT NOT NULL, cells TEXT NOT NULL,
-    texts TEXT NOT NULL, vectors BLOB NOT NULL, distance REAL, reward REAL, note TEXT NOT NULL
+    texts TEXT NOT NULL, failures TEXT NOT NULL, vectors BLOB NOT NULL, distance REAL, reward REAL, note TEXT NOT NULL
 );
 CREATE TABLE clusters (id INTEGER PRIMARY KEY CHECK (id = 0), state BLOB NOT NULL);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

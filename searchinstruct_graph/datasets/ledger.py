@@ -103,8 +103,10 @@ class PullRecord(TypedDict):
     """Of each pair found in a warm-up that an encoder will be tuned on: its text; else empty."""
     distance: float | None
     reward: float | None
+    failures: list[list[Any]]
+    """Of each document that could not be read: its index, and how its call failed (`provider`, `malformed`, ...)."""
     note: str
-    """What could not be read, and why."""
+    """The same in words, cut to what a person reads."""
 
 
 class WaveStatistics(TypedDict):
@@ -241,12 +243,12 @@ class Ledger:
             )
             _decide(db, decisions)
             db.execute(
-                "INSERT INTO pulls (number, cluster, documents, owners, cells, texts, vectors, distance, reward, note)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO pulls (number, cluster, documents, owners, cells, texts, failures, vectors, distance, reward, note)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     pull["number"],
                     pull["cluster"],
-                    *(encoded(pull[part]) for part in ("documents", "owners", "cells", "texts")),
+                    *(encoded(pull[part]) for part in ("documents", "owners", "cells", "texts", "failures")),
                     pull["vectors"],
                     pull["distance"],
                     pull["reward"],
@@ -258,9 +260,11 @@ class Ledger:
         await self._writer.write(work)
         failpoint("pull.committed")
 
-    async def keep_clusters(self, state: bytes, warmup: Sequence[PullRecord] = ()) -> None:
-        """Keep the clusters, so that a resumed run has the same ones to the last bit; `warmup` are pulls that are now seen
-        through another encoder.
+    async def keep_clusters(
+        self, state: bytes, warmup: Sequence[PullRecord] = (), target: dict[str, Any] | None = None
+    ) -> None:
+        """Keep the clusters, so that a resumed run has the same ones to the last bit; `warmup` and `target` are pulls and
+        examples that are now seen through another encoder.
         """
 
         def work(db: sqlite3.Connection) -> None:
@@ -269,6 +273,8 @@ class Ledger:
                 "UPDATE pulls SET vectors = ?, texts = '[]' WHERE number = ?",
                 [(each["vectors"], each["number"]) for each in warmup],
             )
+            if target is not None:
+                _note(db, "target", target)
 
         await self._writer.write(work)
         failpoint("clusters.committed")
@@ -600,8 +606,8 @@ def read_waves(db: sqlite3.Connection) -> list[WaveStatistics]:
 
 def read_pulls(db: sqlite3.Connection) -> Iterator[PullRecord]:
     """The committed pulls of an extraction, in order."""
-    columns = "number, cluster, documents, owners, cells, texts, vectors, distance, reward, note"
-    for number, cluster, documents, owners, cells, texts, vectors, distance, reward, note in db.execute(
+    columns = "number, cluster, documents, owners, cells, texts, failures, vectors, distance, reward, note"
+    for number, cluster, documents, owners, cells, texts, failures, vectors, distance, reward, note in db.execute(
         f"SELECT {columns} FROM pulls ORDER BY number"  # noqa: S608
     ):
         yield PullRecord(
@@ -612,6 +618,7 @@ def read_pulls(db: sqlite3.Connection) -> Iterator[PullRecord]:
             cells=json.loads(cells),
             vectors=vectors,
             texts=json.loads(texts),
+            failures=json.loads(failures),
             distance=distance,
             reward=reward,
             note=note,

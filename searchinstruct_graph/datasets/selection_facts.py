@@ -8,15 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import re
-import sqlite3
 import zipfile
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -30,27 +29,39 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from searchinstruct_graph.selection.rewards import Reward, Transport
+
     Vectors = NDArray[np.float32]
     Halves = NDArray[np.float16]
 
 METHOD = "equal"
 
-SAMPLE = 256
-"""Vectors a side that a distance is taken from at most: so many are transported exactly."""
-
-LEAST_PAIRS = 5
-"""Pairs below which a distance alone is not believed."""
+SAMPLE = 32
+"""Pairs that a distance is taken from, as a reward is: the more, the later a curve can begin."""
 
 POINTS = 30
 """Points of the curve of distances."""
 
-FIRST = 0.2
-"""Share of the pulls that stands for the warm-up of a run without one."""
+REWARD_WORDS = {
+    "transport": "minus the optimal-transport distance from its pairs to the examples",
+    "divergence": "minus the Sinkhorn divergence between its pairs and the examples",
+    "similarity": "the mean cosine of its pairs to the examples' centre",
+    "coverage": "how much the cells of its pairs still lack in the dataset that is covered",
+}
+"""What each reward of a cluster is, in words."""
 
-_DRAWS = 5
+_HELD = 256
+"""Pairs that samples are drawn from."""
+_DRAWS = 8
 _KEPT = 32
-"""Pairs of the warm-up that a cluster is known by: as many as a reward is taken from."""
+"""Pairs of the warm-up that a cluster is known by."""
 _NOTES = 10
+_OF_CHOICE = frozenset(
+    "corpus cover planned_documents reward alpha prior order neighbours clusters warmup pulls_in_flight baseline seed "
+    "tune".split()
+)
+"""Settings of what is read, in which runs that are compared may well differ."""
+_SEPARATE = frozenset({"decontaminate", "embeddings"})
 
 
 class ClusterFacts(TypedDict):
@@ -62,10 +73,12 @@ class ClusterFacts(TypedDict):
     read: int
     at_random: int
     """Of those read, the ones of the warm-up."""
+    pulls: int
+    """How often it was chosen."""
     pairs: int
     """Pairs that held in themselves, whether or not they became rows."""
     reward: float | None
-    """By all its pairs; null when it gave none, or too few."""
+    """By all its pairs; null when it gave none, or too few, or when rewards fall as the run goes on (`coverage`)."""
     distance: float | None
     """Optimal-transport distance from its pairs to the examples, 0 to 2; null when there are too few."""
     place: tuple[float, float]
@@ -89,6 +102,9 @@ class Counterpart(TypedDict):
     """Of everything it extracted, taken from as many vectors as this run's."""
     comparable: bool
     """Whether both runs see pairs through one encoder; there are no distances otherwise."""
+    same_pile: bool
+    differences: list[tuple[str, str, str]]
+    """What else the runs differ in beside the choice: its name, and what it is in this run and in the other."""
     curve: list[tuple[int, float]]
 
 
@@ -126,17 +142,17 @@ class SelectionFacts(TypedDict):
     shown_variance: float | None
     """Share of the centroids' variance that the map shows."""
     best: int | None
-    """The cluster with the highest reward."""
+    """The cluster with the highest reward; null when none can be compared."""
     regret: list[tuple[int, float]]
     """Documents read, and the regret summed up to there."""
     random_regret: float | None
-    """Regret a document in the warm-up."""
+    """What a document drawn at random out of the clusters that were read is expected to add to the regret."""
     curve: list[tuple[int, float]]
     """Documents read, and the distance of `sample` of all pairs up to there to the examples."""
     chosen_curve: list[tuple[int, float]]
     """The same of the pairs after the warm-up alone."""
     random_distance: float | None
-    """The same of the warm-up's pairs: what reading at random gives."""
+    """The same of the warm-up's pairs: what reading at random gives. Null when they are too few."""
     sample: int
     """Vectors that every distance of the curves is taken from: distances of sets of one size can be compared."""
     homes: dict[int, int]
@@ -160,12 +176,13 @@ def selection_facts(folder: Path, against: Path | None = None, *, measured: bool
     """
     run = _extraction(folder)
     other = _comparable(run, folder, against) if against else None
-    size = min(_sample_size(folder, run), _sample_size(against, other) if against and other else SAMPLE)
-    found = _gathered(folder, run, size, measured)
-    if against and other:
-        found["against"] = _counterpart(
-            against, _gathered(against, other, size, measured), _same_space(folder, against)
-        )
+    outline = _outline(folder, run)
+    beside = _outline(against, other) if against and other else None
+    size = _sample_size(outline.pairs if beside is None else min(outline.pairs, beside.pairs))
+    found = _gathered(folder, run, outline, size, measured)
+    if against and other and beside:
+        theirs = _gathered(against, other, beside, size, measured)
+        found["against"] = _counterpart(against, theirs, _same_space(folder, against), run, other)
     return found
 
 
@@ -198,7 +215,7 @@ def _same_space(one: Path, other: Path) -> bool:
     return targets[0] == targets[1]
 
 
-def _counterpart(folder: Path, found: SelectionFacts, comparable: bool) -> Counterpart:
+def _counterpart(folder: Path, found: SelectionFacts, comparable: bool, run: RunFile, other: RunFile) -> Counterpart:
     curve = found["curve"] if comparable else []
     return Counterpart(
         name=folder.absolute().name,
@@ -213,44 +230,94 @@ def _counterpart(folder: Path, found: SelectionFacts, comparable: bool) -> Count
         cost_usd=found["cost_usd"],
         distance=curve[-1][1] if curve else None,
         comparable=comparable,
+        same_pile=run["configuration"]["pile"] == other["configuration"]["pile"],
+        differences=_differences(run["configuration"], other["configuration"]),
         curve=curve,
     )
 
 
-def _first_pulls(db: sqlite3.Connection, baseline: str) -> tuple[int, int]:
-    """(pulls of the warm-up or of what stands for it, all pulls)."""
-    pulls, chosen = db.execute("SELECT count(*), min(number) FILTER (WHERE cluster IS NOT NULL) FROM pulls").fetchone()
-    if baseline or chosen == 0:
-        return max(1, round(FIRST * pulls)), pulls
-    return (pulls if chosen is None else chosen), pulls
+def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Settings, models and prompts that two runs differ in, but for those of the choice: name, here, there."""
+    found = []
+    for part, form in (("models", "model of the {}"), ("prompts", "prompt {}"), ("settings", "{}")):
+        one, other = mine.get(part) or {}, theirs.get(part) or {}
+        skipped = _OF_CHOICE | _SEPARATE if part == "settings" else frozenset[str]()
+        found += [
+            (form.format(name), _as_words(one.get(name)), _as_words(other.get(name)))
+            for name in sorted({*one, *other} - skipped)
+            if one.get(name) != other.get(name)
+        ]
+    held = [mine.get("held_out") or {}, theirs.get("held_out") or {}]
+    if held[0] != held[1]:
+        here, there = (_as_words(sorted(Path(file).name for file in files)) for files in held)
+        found.append(("held-out files", here, there))
+    return found
 
 
-def _sample_size(folder: Path, run: RunFile) -> int:
-    """How many vectors distances are taken from: as many pairs as the warm-up has given, up to `SAMPLE`."""
+def _as_words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None or value == "" else str(value)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """How many pairs each pull gave, and how many of the first pulls were the warm-up."""
+
+    upto: list[int]
+    """Pairs up to and with each pull."""
+    warmup: int
+
+    @property
+    def pairs(self) -> int:
+        """Pairs in all."""
+        return self.upto[-1] if self.upto else 0
+
+    def checkpoints(self, size: int) -> frozenset[int]:
+        """Numbers of the pulls after which a distance is taken of `size` pairs: the first that has so many, the last of all,
+        about `POINTS` between them, and the last of the warm-up.
+        """
+        first, last = bisect_left(self.upto, size), len(self.upto) - 1
+        if first > last:
+            return frozenset()
+        steps = min(POINTS - 1, last - first)
+        spaced = {first + round(at * (last - first) / max(steps, 1)) for at in range(steps + 1)}
+        return frozenset(spaced | ({self.warmup - 1} if first < self.warmup else set()))
+
+
+def _outline(folder: Path, run: RunFile) -> _Outline:
+    baseline = run["configuration"]["settings"].get("baseline")
     with reading(folder / NAME) as db:
-        first, _ = _first_pulls(db, run["configuration"]["settings"].get("baseline") or "")
-        counted = "SELECT coalesce(sum(json_array_length(owners)), 0) FROM pulls WHERE number < ?"
-        return min(SAMPLE, int(db.execute(counted, (first,)).fetchone()[0]))
+        found = db.execute("SELECT json_array_length(owners), cluster IS NULL FROM pulls ORDER BY number").fetchall()
+    upto = list(accumulate(pairs for pairs, _ in found))
+    return _Outline(upto, 0 if baseline else sum(unchosen for _, unchosen in found))
 
 
-def _gathered(folder: Path, run: RunFile, size: int, measured: bool) -> SelectionFacts:
+def _sample_size(pairs: int) -> int:
+    """How many pairs distances are taken from, of `pairs` in the run that has the fewest: `SAMPLE`, but no more than half of
+    them, so that there is a curve; all when they are too few.
+    """
+    from searchinstruct_graph.selection.rewards import LEAST_PAIRS
+
+    return min(SAMPLE, max(pairs // 2, min(pairs, LEAST_PAIRS)))
+
+
+def _gathered(folder: Path, run: RunFile, outline: _Outline, size: int, measured: bool) -> SelectionFacts:
     from threadpoolctl import threadpool_limits
 
     # Products of small matrices: several threads wait for each other longer than they work.
     with threadpool_limits(limits=1, user_api="blas"):
-        return _all_of(folder, run, size, measured)
+        return _all_of(folder, run, outline, size, measured)
 
 
-def _all_of(folder: Path, run: RunFile, size: int, measured: bool) -> SelectionFacts:
+def _all_of(folder: Path, run: RunFile, outline: _Outline, size: int, measured: bool) -> SelectionFacts:
     settings = run["configuration"]["settings"]
     baseline = settings.get("baseline") or ""
     with reading(folder / NAME) as db:
         facts, spent = ledgers.read_facts(db), ledgers.total(ledgers.read_spending(db).values())
-        first, pulls = _first_pulls(db, baseline)
         target = kept_target(facts) if measured else None
         grouping = _grouping(ledgers.read_clusters(db))
-        checkpoints = _checkpoints(first, pulls)
-        seen = _Pulls(baseline, first, grouping, target, size, checkpoints)
+        seen = _Pulls(baseline, grouping, _standing(target), size, outline.checkpoints(size))
         for pull in ledgers.read_pulls(db):
             seen.add(pull)
         shown = "SELECT count(*) FROM instructions WHERE status = 'shown'"
@@ -282,11 +349,11 @@ def _all_of(folder: Path, run: RunFile, size: int, measured: bool) -> SelectionF
         centre=centre,
         shown_variance=shown_variance,
         best=best,
-        regret=_regret(seen, clusters, best) if settings.get("reward") != "coverage" else [],
-        random_regret=_random_regret(seen, clusters, best) if settings.get("reward") != "coverage" else None,
+        regret=_regret(seen, clusters, best),
+        random_regret=_random_regret(clusters, best),
         curve=seen.curve,
         chosen_curve=seen.chosen_curve,
-        random_distance=seen.curve[0][1] if seen.curve and seen.warmup_pulls else None,
+        random_distance=seen.random_distance,
         sample=size,
         homes=seen.homes,
         against=None,
@@ -328,10 +395,14 @@ def _grouping(state: bytes | None) -> _Grouping | None:
         raise UsageError(f"the run's clusters cannot be read ({error}); try: searchinstruct doctor") from error
 
 
-def _checkpoints(first: int, pulls: int) -> frozenset[int]:
-    """Numbers of the pulls after which a distance is taken: the last of the warm-up, the last of all, and between them."""
-    steps = min(POINTS - 1, max(0, pulls - first))
-    return frozenset(first - 1 + round(at * (pulls - first) / max(steps, 1)) for at in range(steps + 1))
+def _standing(target: Vectors | None) -> Vectors | None:
+    """The examples that distances are taken to: as many as can be transported exactly, standing for all."""
+    from searchinstruct_graph.selection.rewards import TARGETS
+    from searchinstruct_graph.selection.transport import representatives
+
+    if target is None or len(target) <= TARGETS:
+        return target
+    return target[representatives(target, TARGETS, 0)]
 
 
 class _Reservoir:
@@ -382,7 +453,6 @@ class _Pulls:
     """What one pass over the pulls has found."""
 
     baseline: str
-    first: int
     grouping: _Grouping | None
     target: Vectors | None
     size: int
@@ -400,13 +470,14 @@ class _Pulls:
     homes: dict[int, int] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
     chosen_curve: list[tuple[int, float]] = field(default_factory=list)
+    random_distance: float | None = None
     reads: list[_Read] = field(default_factory=list)
     of_cluster: Counter[tuple[int, str]] = field(default_factory=Counter)
     warm: dict[int, list[Vectors]] = field(default_factory=dict)
     """By cluster, some pairs of the warm-up: nothing else is known of a cluster that was not chosen."""
 
     def __post_init__(self) -> None:
-        self._all, self._chosen = _Reservoir(SAMPLE, 1), _Reservoir(SAMPLE, 2)
+        self._all, self._chosen = _Reservoir(_HELD, 1), _Reservoir(_HELD, 2)
 
     def add(self, pull: PullRecord) -> None:
         """Take in one pull."""
@@ -421,8 +492,9 @@ class _Pulls:
         self.empty += len(set(documents) - set(owners))
         self.warmup_pulls += at_random
         self.warmup_read += len(documents) * at_random
-        self._noted(pull["note"])
+        self._failed(pull)
         if pull["cluster"] is not None:
+            self.of_cluster[pull["cluster"], "pulls"] += 1
             self.distances[pull["cluster"]] = pull["distance"]
             if pull["reward"] is not None:
                 self.rewards[pull["cluster"]] = pull["reward"]
@@ -433,19 +505,29 @@ class _Pulls:
             if pull["cluster"] is not None:
                 self._chosen.add(vectors)
         if pull["number"] in self.checkpoints:
-            self._measure(self._all, self.curve)
-            self._measure(self._chosen, self.chosen_curve)
+            self._measure(at_random)
 
-    def _measure(self, held: _Reservoir, curve: list[tuple[int, float]]) -> None:
+    def _measure(self, at_random: bool) -> None:
+        whole, chosen = self._distance(self._all), self._distance(self._chosen)
+        if whole is not None:
+            self.curve.append((self.read, whole))
+        if chosen is not None:
+            self.chosen_curve.append((self.read, chosen))
+        if at_random:
+            self.random_distance = whole
+
+    def _distance(self, held: _Reservoir) -> float | None:
+        """Mean distance of samples of the pairs to the examples; None while there are too few."""
+        from searchinstruct_graph.selection.rewards import LEAST_PAIRS
         from searchinstruct_graph.selection.transport import transport_distance
 
         if self.target is None or self.size < LEAST_PAIRS or held.seen < self.size:
-            return
+            return None
         if held.width != self.target.shape[1]:
             # Killed while its encoder was tuned: the examples are seen through the new one, the pairs not yet.
-            return
+            return None
         found = [transport_distance(sample, self.target) for sample in held.samples(self.size)]
-        curve.append((self.read, sum(found) / len(found)))
+        return sum(found) / len(found)
 
     def _grouped(self, pull: PullRecord, at_random: bool, vectors: Halves | None) -> None:
         assert self.grouping is not None
@@ -463,25 +545,13 @@ class _Pulls:
             if at_random and vectors is not None and len(kept := self.warm.setdefault(cluster, [])) < _KEPT:
                 kept.append(vectors[row].astype("float32"))
 
-    def _noted(self, note: str) -> None:
-        if not note:
-            return
-        self.failures.update(_kinds(note))
-        if len(self.notes) < _NOTES:
-            self.notes.append(note)
-
-
-@cache
-def _failed() -> re.Pattern[str]:
-    # Here, because a status needs neither this nor the frameworks that come with it.
-    from searchinstruct_graph.models.structured import FailureKind
-
-    return re.compile(rf": ({'|'.join(get_args(FailureKind))}): |: (a purged source is not read)(?=;|$)")
-
-
-def _kinds(note: str) -> Iterator[str]:
-    for kind, purged in _failed().findall(note):
-        yield "purged" if purged else kind
+    def _failed(self, pull: PullRecord) -> None:
+        gave = set(pull["owners"])
+        self.failures.update(
+            {document: str(kind) for document, kind in pull["failures"] if document not in gave}.values()
+        )
+        if pull["note"] and len(self.notes) < _NOTES:
+            self.notes.append(pull["note"])
 
 
 def _clusters(
@@ -494,19 +564,23 @@ def _clusters(
         return [], None, None
     places, centre, share = _map(grouping.centroids, target)
     sizes = np.bincount(grouping.labels, minlength=len(grouping.centroids))
+    measures = None if target is None else _measures(target, settings)
+    # What a filled cell is worth falls as the run goes on: rewards of different times cannot be compared.
+    falling = settings.get("reward") == "coverage"
     found = []
     for cluster, place in enumerate(places):
         distance = seen.distances.get(cluster)
-        reward = seen.rewards.get(cluster)
+        reward = None if falling else seen.rewards.get(cluster)
         warm = seen.warm.get(cluster)
-        if warm and target is not None and cluster not in seen.distances:
-            reward, distance = _of_warmup(np.stack(warm), cluster, target, settings)
+        if warm and measures is not None and cluster not in seen.distances:
+            reward, distance = _of_warmup(np.stack(warm), measures)
         found.append(
             ClusterFacts(
                 cluster=cluster,
                 size=int(sizes[cluster]),
                 read=seen.of_cluster[cluster, "read"],
                 at_random=seen.of_cluster[cluster, "random"],
+                pulls=seen.of_cluster[cluster, "pulls"],
                 pairs=seen.of_cluster[cluster, "pairs"],
                 reward=reward,
                 distance=distance,
@@ -516,23 +590,29 @@ def _clusters(
     return found, centre, share
 
 
-def _of_warmup(
-    vectors: Vectors, cluster: int, target: Vectors, settings: Mapping[str, Any]
-) -> tuple[float | None, float | None]:
-    """(reward, distance) of a cluster that was never chosen, by its pairs of the warm-up; the reward as the run takes it."""
+class _Measures(NamedTuple):
+    """The run's own reward, None when it falls as the run goes on, and the exact distance."""
+
+    reward: Reward | None
+    near: Transport
+
+
+def _measures(target: Vectors, settings: Mapping[str, Any]) -> _Measures:
+    from searchinstruct_graph.selection.rewards import LEAST_PAIRS, Transport, reward_of
+
+    name = settings.get("reward", "transport")
+    least = 1 if settings.get("prior", "documents") == "documents" else LEAST_PAIRS
+    return _Measures(None if name == "coverage" else reward_of(name, target, least=least), Transport(target))
+
+
+def _of_warmup(vectors: Vectors, measures: _Measures) -> tuple[float | None, float | None]:
+    """(reward, distance) of a cluster that was never chosen, by its pairs of the warm-up."""
     import numpy as np
 
-    from searchinstruct_graph.selection.rewards import Similarity, Transport
-
-    least = 1 if settings.get("prior", "documents") == "documents" else LEAST_PAIRS
-    cells = np.zeros(len(vectors), dtype=np.int64)
-    near = Transport(target, least=least)(vectors, cells, np.random.default_rng([settings.get("seed", 0), cluster]))
-    distance = -near if near is not None and len(vectors) >= LEAST_PAIRS else None
-    if settings.get("reward") == "coverage":
-        return None, distance
-    if settings.get("reward") == "similarity":
-        return Similarity(target, least=least)(vectors, cells, np.random.default_rng(0)), distance
-    return near, distance
+    cells, draw = np.full(len(vectors), -1, dtype=np.int64), np.random.default_rng(0)
+    near = measures.near(vectors, cells, draw)
+    reward = None if measures.reward is None else measures.reward(vectors, cells, draw)
+    return reward, None if near is None else -near
 
 
 def _map(
@@ -561,6 +641,8 @@ def _map(
 
 def _best(clusters: Sequence[ClusterFacts]) -> int | None:
     """The cluster with the highest reward, among those with enough pairs to believe it when there are any."""
+    from searchinstruct_graph.selection.rewards import LEAST_PAIRS
+
     known = [each for each in clusters if each["reward"] is not None]
     believed = [each for each in known if each["pairs"] >= LEAST_PAIRS] or known
     return max(believed, key=lambda each: each["reward"] or 0.0)["cluster"] if believed else None
@@ -591,11 +673,15 @@ def _regret(seen: _Pulls, clusters: Sequence[ClusterFacts], best: int | None) ->
     return found
 
 
-def _random_regret(seen: _Pulls, clusters: Sequence[ClusterFacts], best: int | None) -> float | None:
-    if best is None or not seen.warmup_read:
+def _random_regret(clusters: Sequence[ClusterFacts], best: int | None) -> float | None:
+    """The regret that is expected of a random document: Σ size / n · (r* - r) over the clusters that were read, of n documents
+    together. What was never read is not counted as the worst, or choosing well would look better still.
+    """
+    if best is None:
         return None
     losses = _losses(clusters, best)
-    return sum(_lost(pull, losses) for pull in seen.reads if pull.at_random) / seen.warmup_read
+    known = [each for each in clusters if each["read"]]
+    return sum(each["size"] * losses[each["cluster"]] for each in known) / sum(each["size"] for each in known)
 
 
 def _lost(pull: _Read, losses: Mapping[int, float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from searchinstruct_graph.selection.selector import Landed, Pull, SelectionSettings, Selector
+    from searchinstruct_graph.selection.tuning import TuningProgress
 
     Vectors = NDArray[np.float32]
 
-KEPT_TARGET = 256
-"""Examples whose vectors a report measures distances to."""
+MOST_EXAMPLES = 1_024
+"""Examples that the selection looks at; of more, as many k-means++ picks stand for all."""
 
 _EMBED_AT_ONCE = 2_048
 
@@ -47,25 +48,26 @@ class Chooser:
         budget: int,
         *,
         planned: int | None = None,
+        target: dict[str, Any] | None = None,
         holes: Holes | None = None,
         folder: Path | None = None,
     ) -> None:
-        """`planned` is the budget that the run began with; `folder` is where a tuned encoder is kept, needed for `tune`."""
+        """`planned` is the budget that the run began with, `target` what `kept_target` gave then; `folder` is where a tuned
+        encoder is kept, needed for `tune`.
+        """
         self.pile, self.context, self.holes = pile, context, holes
-        from threadpoolctl import ThreadpoolController
-
-        self._threads = ThreadpoolController()
         self._settings = selection_settings(context, budget, planned)
         self._folder = folder
         self._examples = [as_pair(seed["text"], seed["answer"]) for seed in examples]
-        self._take(embedder, pile.vectors)
+        self._kept = target
+        self._take(embedder, pile.vectors, target)
 
-    def _take(self, embedder: Embedder, vectors: Vectors) -> None:
+    def _take(self, embedder: Embedder, vectors: Vectors, kept: dict[str, Any] | None) -> None:
         from searchinstruct_graph.selection.nearness import farthest_kept
         from searchinstruct_graph.selection.selector import Selector
 
         self.embedder = embedder
-        self.target: Vectors = embedder.embed(self._examples)
+        self.target: Vectors = self._examples_seen(embedder) if kept is None else kept_vectors(kept)
         self.farthest = farthest_kept(self.target, self.context.on_target) if self.context.on_target else None
         self.selector: Selector = Selector(
             vectors,
@@ -74,6 +76,17 @@ class Chooser:
             holes=None if self.holes is None else self.holes.open,
         )
 
+    def _examples_seen(self, embedder: Embedder) -> Vectors:
+        """The examples' vectors, as exact as they are kept; of very many, those that stand for all."""
+        import numpy as np
+
+        from searchinstruct_graph.selection.transport import representatives
+
+        rows = embedder.embed(self._examples)
+        if len(rows) > MOST_EXAMPLES:
+            rows = rows[representatives(rows, MOST_EXAMPLES, 0)]
+        return rows.astype(np.float16).astype(np.float32)
+
     def replay(self, records: Iterable[PullRecord], clusters: bytes | None) -> tuple[int, int]:
         """Let the selection choose again what it has chosen; returns (pulls, documents read).
 
@@ -81,25 +94,29 @@ class Chooser:
             SearchInstructError: it would choose other documents now.
         """
         if clusters is not None and self.context.tune:
-            self._take(*self._tuned())
+            self._take(*self._tuned(), self._kept)
         pulls = read = 0
         for record in records:
             if self.selector.needs_clusters() and clusters is not None:
                 self.selector.restore_clusters(clusters)
-            # The last pull of a smaller budget may have been short.
-            most = len(record["documents"])
-            pull = self.selector.next(most) if self.selector.ready() else None
-            if pull is None or pull.documents != record["documents"]:
-                raise SearchInstructError(
-                    f"pull {record['number']} of this run read other documents than the selection would read now; "
-                    "another version chose them: install that one to go on, or begin anew with --new-run"
-                )
+            pull = self._again(record)
             self.land(pull, unpacked(record["vectors"], self.target.shape[1]), record["owners"], record["cells"])
             pulls += 1
             read += len(pull.documents)
         if clusters is not None and self.selector.needs_clusters():
             self.selector.restore_clusters(clusters)
         return pulls, read
+
+    def _again(self, record: PullRecord) -> Pull:
+        """The pull that was made, chosen again."""
+        # The last pull of a smaller budget may have been short.
+        pull = self.selector.next(len(record["documents"])) if self.selector.ready() else None
+        if pull is None or pull.documents != record["documents"]:
+            raise SearchInstructError(
+                f"pull {record['number']} of this run read other documents than the selection would read now; another version "
+                "chose them: install that one to go on, or begin anew with --new-run"
+            )
+        return pull
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """The vectors of pairs, as exact as the ledger keeps them, so that a replay computes with the same numbers."""
@@ -115,10 +132,7 @@ class Chooser:
 
     def land(self, pull: Pull, vectors: Vectors, owners: Sequence[int], cells: Sequence[int]) -> Landed:
         """Hand in what the earliest pull gave that has not landed yet."""
-        # Many threads make hundreds of small products slower, by an order of magnitude on a busy machine.
-        with self._threads.limit(limits=1, user_api="blas"):
-            [landed] = self.selector.land(pull.number, vectors, owners, cells or None)
-        return landed
+        return self.selector.land(pull.number, vectors, owners, cells or None)
 
     def distances(self, vectors: Vectors) -> Vectors:
         """From each pair to its nearest example."""
@@ -128,7 +142,9 @@ class Chooser:
 
     # A real encoder can be tuned on the warm-up's pairs (EQUAL, step A).
 
-    def tune(self, warmup: Sequence[PullRecord]) -> list[PullRecord]:
+    def tune(
+        self, warmup: Sequence[PullRecord], told: Callable[[TuningProgress], None] | None = None
+    ) -> list[PullRecord]:
         """Tune the encoder on the pairs of the warm-up and see the pile, the examples and those pairs through it from now on;
         returns the warm-up's records with their new vectors. The same again after a kill gives the same.
         """
@@ -144,14 +160,13 @@ class Chooser:
             [at[document] for record in warmup for document in record["owners"]],
             self._folder / ENCODER,
             seed=self.context.seed,
+            on_progress=told,
         )
-        self._take(*self._tuned())
+        self._take(*self._tuned(), None)
         seen = []
         for record in warmup:
             vectors = self.vectors(record["texts"])
-            pull = self.selector.next()
-            assert pull is not None
-            self.land(pull, vectors, record["owners"], record["cells"])
+            self.land(self._again(record), vectors, record["owners"], record["cells"])
             seen.append(PullRecord(**{**record, "vectors": packed(vectors), "texts": []}))
         return seen
 
@@ -169,7 +184,7 @@ class Chooser:
         embedder = embeddings(tuned_encoder(self._folder / ENCODER).embedding)
         path = self._folder / TUNED
         if not path.exists():
-            temporary = path.with_suffix(".tmp")
+            temporary = path.with_name(f".{path.name}.part")
             shape = (len(self.pile), embedder.dimensions)
             rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
             for first in range(0, len(self.pile), _EMBED_AT_ONCE):
@@ -181,14 +196,18 @@ class Chooser:
         return embedder, np.load(path, mmap_mode="r")
 
     def kept_target(self) -> dict[str, Any]:
-        """The examples' vectors for the report: float16 rows in base64, at most 256 that stand for all."""
-        from searchinstruct_graph.selection.transport import representatives
-
+        """The examples' vectors as a run keeps them: float16 rows in base64."""
         rows = self.target
-        if len(rows) > KEPT_TARGET:
-            rows = rows[representatives(rows, KEPT_TARGET, 0)]
-        kept = base64.b64encode(packed(rows)).decode("ascii")
-        return {"dimensions": rows.shape[1], "vectors": kept, "count": len(rows)}
+        return {
+            "dimensions": rows.shape[1],
+            "vectors": base64.b64encode(packed(rows)).decode("ascii"),
+            "count": len(rows),
+        }
+
+
+def kept_vectors(kept: dict[str, Any]) -> Vectors:
+    """The vectors that `kept_target` has kept."""
+    return unpacked(base64.b64decode(kept["vectors"]), int(kept["dimensions"]))
 
 
 def packed(vectors: Vectors) -> bytes:

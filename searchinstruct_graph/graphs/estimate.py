@@ -95,7 +95,8 @@ def estimate_reading(trial: ExtractResult, context: ExtractContext) -> ReadingEs
     spent = trial["spent"]
     offline = resolve_model(context.model_for("extractor")) == OFFLINE
     filled = 1.0 if offline else min(1.0, trial["read"] / context.concurrency)
-    working = (trial["seconds"] - trial["selecting"]) * times * filled
+    once = trial["piling"] + trial["selecting"]
+    working = (trial["seconds"] - once) * times * filled
     return ReadingEstimate(
         documents=trial["documents"],
         budget=trial["budget"],
@@ -106,5 +107,5 @@ def estimate_reading(trial: ExtractResult, context: ExtractContext) -> ReadingEs
         input_tokens=round(spent["input_tokens"] * times),
         output_tokens=round(spent["output_tokens"] * times),
         cost_usd=None if spent["cost_usd"] is None else round(spent["cost_usd"] * times, 4),
-        seconds=round(trial["selecting"] + working, 1),
+        seconds=round(once + working, 1),
     )

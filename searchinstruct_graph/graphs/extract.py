@@ -11,10 +11,12 @@ import asyncio
 import operator
 import tempfile
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
@@ -54,8 +56,12 @@ from searchinstruct_graph.tools.corpus import PYDOC
 from searchinstruct_graph.tools.corpus.language import detect
 from searchinstruct_graph.tools.corpus.pile import Pile
 
-MOST_DOCUMENTS = 200
-"""Documents that a graph reads; `searchinstruct extract` has no such bound."""
+if TYPE_CHECKING:
+    from searchinstruct_graph.graphs.choosing import Vectors
+    from searchinstruct_graph.selection.selector import Landed, Pull
+
+MOST_DOCUMENTS, MOST_IN_PILE = 200, 20_000
+"""Documents that a graph reads, and that it chooses among; `searchinstruct extract` has no such bounds."""
 
 
 class Example(TypedDict):
@@ -106,6 +112,8 @@ class ExtractState(ExtractInput, ExtractOutput):
 
     pile: str
     """Hash of the documents: what a thread goes on with must be what it began with."""
+    target: dict[str, Any]
+    """The examples' vectors, as the selection computes with them."""
     clusters: str
     """As the selection keeps them, in base64."""
     chosen: list[list[Any]]
@@ -127,40 +135,42 @@ class ReadTask(TypedDict):
     max_cost: float | None
 
 
-_piles: dict[tuple[str, ...], tuple[Pile, tempfile.TemporaryDirectory[str]]] = {}
-"""Of each corpus and its settings: the documents as they were last read by this process."""
+_piles: dict[str, tuple[Pile, tempfile.TemporaryDirectory[str]]] = {}
+"""Of each hash: documents as this process has read them. Threads go on with what they began with."""
 
 MOST_PILES = 8
 
-_reading: PerLoop[tuple[str, ...], asyncio.Lock] = PerLoop()
+_reading: PerLoop[str, asyncio.Lock] = PerLoop()
 
 
-async def _pile(context: ExtractContext, *, anew: bool = False) -> Pile:
-    """The documents as this process has read them; `anew` reads them again, for a run that begins."""
-    key = (*context.corpus, context.embeddings, str(context.section_chars))
-    # Branches of a thread that goes on in a new process want the same documents at the same time.
-    async with _reading.here().setdefault(key, asyncio.Lock()):
-        if anew or key not in _piles:
-            # The language model is read from a file, which may not happen on the event loop later on.
-            await asyncio.to_thread(detect, ["language"])
-            folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="searchinstruct-pile-")
-            embedder = await asyncio.to_thread(embeddings, context.embeddings)
-            pile = await Pile.open(
-                context.corpus,
-                Path(folder.name),
-                embedder=embedder,
-                section_chars=context.section_chars,
-                fetcher=fetcher_for(context),
-            )
-            _piles[key] = (pile, folder)
-            while len(_piles) > MOST_PILES:
-                del _piles[next(iter(_piles))]
-        return _piles[key][0]
+async def _read_pile(context: ExtractContext) -> Pile:
+    """Read the documents as they are now."""
+    # The language model is read from a file, which may not happen on the event loop later on.
+    await asyncio.to_thread(detect, ["language"])
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="searchinstruct-pile-")
+    embedder = await asyncio.to_thread(embeddings, context.embeddings)
+    pile = await Pile.open(
+        context.corpus,
+        Path(folder.name),
+        embedder=embedder,
+        section_chars=context.section_chars,
+        fetcher=fetcher_for(context),
+    )
+    if pile.sha256 in _piles:
+        await asyncio.to_thread(folder.cleanup)
+        return _piles[pile.sha256][0]
+    _piles[pile.sha256] = (pile, folder)
+    while len(_piles) > MOST_PILES:
+        _, old = _piles.pop(next(iter(_piles)))
+        await asyncio.to_thread(old.cleanup)
+    return pile
 
 
 async def _pile_of(pile: str, context: ExtractContext) -> Pile:
-    """The documents whose hash is `pile`. Raises UsageError when the corpus holds others by now."""
-    found = await _pile(context)
+    """The documents whose hash is `pile`. Raises UsageError when they are not at hand, and the corpus holds others by now."""
+    # Branches of a thread that goes on in a new process want the same documents at the same time.
+    async with _reading.here().setdefault(pile, asyncio.Lock()):
+        found = _piles[pile][0] if pile in _piles else await _read_pile(context)
     if found.sha256 != pile:
         raise UsageError("the documents have changed since this thread began; begin another thread")
     return found
@@ -188,14 +198,22 @@ async def prepare(state: ExtractState, runtime: Runtime[ExtractContext]) -> dict
         raise UsageError("the graph has no folder for a tuned encoder; use: searchinstruct extract --tune")
     if context.reward == "coverage":
         raise UsageError("the graph has no run to cover; use: searchinstruct extract --reward coverage --cover RUN")
-    pile = await _pile(context, anew=True)
+    pile = await _read_pile(context)
+    if len(pile) > MOST_IN_PILE:
+        raise UsageError(
+            f"the graph chooses among at most {MOST_IN_PILE:,} documents, and there are {len(pile):,}; use: "
+            "searchinstruct extract"
+        )
     if budget_of(context, len(pile)) > MOST_DOCUMENTS:
         raise UsageError(
             f"the graph reads at most {MOST_DOCUMENTS} documents; set budget_documents, or use: searchinstruct extract"
         )
     runtime.stream_writer(progress("prepare", f"{len(pile)} documents, {budget_of(context, len(pile))} may be read"))
+    embedder = embeddings(context.embeddings)
+    chooser = await asyncio.to_thread(Chooser, pile, _examples(state), embedder, context, budget_of(context, len(pile)))
     return {
         "pile": pile.sha256,
+        "target": chooser.kept_target(),
         "clusters": "",
         "chosen": [],
         "reads": Overwrite([]),
@@ -216,7 +234,8 @@ async def _chooser(state: ExtractState, runtime: Runtime[ExtractContext]) -> Cho
 
 
 def _replayed(state: ExtractState, context: ExtractContext, pile: Pile) -> Chooser:
-    chooser = Chooser(pile, _examples(state), embeddings(context.embeddings), context, budget_of(context, len(pile)))
+    budget, embedder = budget_of(context, len(pile)), embeddings(context.embeddings)
+    chooser = Chooser(pile, _examples(state), embedder, context, budget, target=state["target"])
     records = [_record(*kept) for kept in state["records"]]
     chooser.replay(records, b64decode(state["clusters"]) if state["clusters"] else None)
     return chooser
@@ -230,6 +249,7 @@ def _record(number: int, cluster: int | None, documents: list[int], owners: list
         owners=owners,
         cells=[],
         texts=[],
+        failures=[],
         vectors=b64decode(vectors),
         distance=None,
         reward=None,
@@ -239,16 +259,17 @@ def _record(number: int, cluster: int | None, documents: list[int], owners: list
 
 async def choose(state: ExtractState, runtime: Runtime[ExtractContext]) -> dict[str, Any]:
     """The next pulls: as many as may be under way."""
-    selector, clusters = (await _chooser(state, runtime)).selector, state["clusters"]
+    selector = (await _chooser(state, runtime)).selector
+    formed: dict[str, str] = {}
     if selector.needs_clusters():
         await asyncio.to_thread(selector.form_clusters)
-        clusters = b64encode(selector.clusters_state()).decode()
+        formed = {"clusters": b64encode(selector.clusters_state()).decode()}
         runtime.stream_writer(progress("choose", f"{len(selector.summary())} clusters"))
     chosen: list[list[Any]] = []
     while selector.ready() and (pull := selector.next()) is not None:
         chosen.append([pull.number, pull.cluster, pull.documents])
     runtime.stream_writer(progress("choose", f"{sum(len(each[2]) for each in chosen)} documents are to be read"))
-    return {"clusters": clusters, "chosen": chosen}
+    return {"chosen": chosen, **formed}
 
 
 def to_documents(state: ExtractState, runtime: Runtime[ExtractContext]) -> list[Send] | Literal["__end__"]:
@@ -309,14 +330,16 @@ def _collected(state: ExtractState, chooser: Chooser, runtime: Runtime[ExtractCo
         pairs = [(index, pair) for index, (_, each) in zip(documents, reads, strict=True) for pair in sound(each.pairs)]
         vectors = chooser.vectors([as_pair(pair.question, pair.outcome["answer"]) for _, pair in pairs])
         owners = [index for index, _ in pairs]
-        landed = chooser.land(pull, vectors, owners, [])
         distances = chooser.distances(vectors)
-        made = settle(pull, landed, reads, distances, chooser.farthest, screen, acceptance)
+        land = partial(_landed, chooser, pull, vectors, owners)
+        made = settle(pull, reads, distances, chooser.farthest, screen, acceptance, land)
         admitted += [instruction["text"] for instruction, _ in made.answered]
         rejections += [*made.refused, *(each["rejection"] for each in made.decisions if each["rejection"])]
         rows += [each["row"] for each in made.decisions if each["row"]]
         uris = [section.uri for section, _ in reads]
-        pulls.append(PullState(number=number, cluster=cluster, uris=uris, pairs=len(pairs), distance=landed.distance))
+        pulls.append(
+            PullState(number=number, cluster=cluster, uris=uris, pairs=len(pairs), distance=made.landed.distance)
+        )
         records.append([number, cluster, documents, owners, b64encode(packed(vectors)).decode()])
     runtime.stream_writer(progress("collect", f"{len(rows)} rows of {len(pulls)} pulls"))
     return {
@@ -328,6 +351,10 @@ def _collected(state: ExtractState, chooser: Chooser, runtime: Runtime[ExtractCo
         "chosen": [],
         "reads": Overwrite([]),
     }
+
+
+def _landed(chooser: Chooser, pull: Pull, vectors: Vectors, owners: list[int], rows: Sequence[bool]) -> Landed:
+    return chooser.land(pull, vectors, owners, [])
 
 
 def _read_again(told: ReadState) -> ReadDocument:

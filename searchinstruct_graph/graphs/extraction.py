@@ -6,17 +6,18 @@ A pull is chosen from what was known a fixed number of pulls ago, so neither the
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -28,7 +29,7 @@ from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.acceptance import Acceptance, Blocked, Rules
 from searchinstruct_graph.datasets.contamination import Benchmark
 from searchinstruct_graph.datasets.coverage import Holes, read_holes
-from searchinstruct_graph.datasets.database import connect
+from searchinstruct_graph.datasets.database import connect, reading
 from searchinstruct_graph.datasets.ledger import Ledger, PullRecord
 from searchinstruct_graph.datasets.pool import Pool
 from searchinstruct_graph.datasets.rows import Funnel, Spent, no_spending
@@ -47,15 +48,16 @@ from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 from searchinstruct_graph.graphs.answering import Unanswered
 from searchinstruct_graph.graphs.choosing import Chooser, as_pair, packed
+from searchinstruct_graph.graphs.outage import HeardCalls, Provider
 from searchinstruct_graph.graphs.pairs import ReadDocument, read_document
-from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse, RunCalls
+from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse
 from searchinstruct_graph.graphs.screening import Screen
 from searchinstruct_graph.graphs.settling import Examples, example_candidates, settle, sound
 from searchinstruct_graph.models.chat import chat_model, resolve_model
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
 from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.prices import require_price
-from searchinstruct_graph.models.usage import Usage, no_usage
+from searchinstruct_graph.models.usage import no_usage
 from searchinstruct_graph.text.digest import file_sha256, sha256
 from searchinstruct_graph.tools.corpus import is_page
 from searchinstruct_graph.tools.corpus.language import detect, languages
@@ -66,7 +68,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from searchinstruct_graph.selection.selector import Pull
+    from searchinstruct_graph.selection.selector import Landed, Pull
+    from searchinstruct_graph.selection.tuning import TuningProgress
 
 FEWEST_EXAMPLES = 10
 
@@ -75,14 +78,6 @@ LEAST_BUDGET = 20
 
 ATTEMPTS = 3
 """Times that a document is read while the provider fails."""
-
-DOWN = 5
-"""Documents being read that have all failed since the provider's last reply: then it is down, not they are bad. Two are
-enough before its first.
-"""
-
-ALONE = 2
-"""Documents in a row that are given up while no other is being read that could tell whether the provider is down."""
 
 WITHOUT_END = 10**9
 """The target of a run that ends with its budget."""
@@ -109,8 +104,10 @@ class ExtractResult(TypedDict):
     spent: Spent
     roles: dict[str, Spent]
     seconds: float
+    piling: float
+    """Of these, the seconds until the documents were read and had their vectors."""
     selecting: float
-    """Of these, the seconds in this command that choosing took: vectors, clusters, rewards."""
+    """Of these, the seconds that choosing took: replay, clusters, rewards."""
 
 
 class ExtractHappened(NamedTuple):
@@ -190,83 +187,6 @@ class _Read(NamedTuple):
     """Of the pairs that hold, in order; float16 values, as they are kept."""
 
 
-class _Provider:
-    """Tells a document that the provider cannot take from a provider that is down, by what becomes of the other documents
-    that are being read. Of the former the run makes a note; for the latter it waits.
-    """
-
-    def __init__(self) -> None:
-        self._replies = self._alone = 0
-        self._since: dict[int, int] = {}
-        """Of each document being read: the provider's replies when its reading began."""
-        self._failed: set[int] = set()
-        """Those of them that have failed since the last reply."""
-        self._turn = asyncio.Event()
-        self._last: Unanswered | None = None
-        self._down: SearchInstructError | None = None
-
-    @contextmanager
-    def reading(self, index: int) -> Iterator[Callable[[Unanswered], None]]:
-        """While a document is read; gives what is to be told of each failure, which raises when the provider is down."""
-        self._since[index] = self._replies
-        try:
-            yield partial(self._fail, index)
-        finally:
-            del self._since[index]
-            self._failed.discard(index)
-            self._wake()
-
-    def heard(self) -> None:
-        """The provider has replied."""
-        self._replies += 1
-        self._alone = 0
-        self._failed.clear()
-        self._wake()
-
-    async def to_blame(self, index: int) -> None:
-        """Wait until it is known that the document is at fault. Raises SearchInstructError when the provider is down."""
-        while self._replies == self._since[index]:
-            if self._down:
-                raise self._down
-            if self._failed.issuperset(self._since):
-                # Nobody is left who could tell.
-                self._alone += 1
-                if self._alone > ALONE:
-                    self._stop(f"{self._alone} documents in a row failed")
-                return
-            await self._turn.wait()
-
-    def _fail(self, index: int, error: Unanswered) -> None:
-        self._failed.add(index)
-        self._last = error
-        enough = len(self._failed) >= (DOWN if self._replies else 2) and self._failed.issuperset(self._since)
-        if self._down or enough:
-            self._stop(f"{len(self._failed)} documents in a row failed")
-        self._wake()
-
-    def _stop(self, what: str) -> NoReturn:
-        self._down = self._down or SearchInstructError(f"{what}, the last: {self._last}")
-        self._wake()
-        raise self._down
-
-    def _wake(self) -> None:
-        self._turn.set()
-        self._turn = asyncio.Event()
-
-
-class _HeardCalls(RunCalls):
-    """Calls of a pull, whose replies are a sign that the provider is there; replies of an earlier process are none."""
-
-    def __init__(self, calls: Calls, scope: str, provider: _Provider) -> None:
-        super().__init__(calls, scope)
-        self._provider = provider
-
-    async def save(self, key: str, reply: Any, usage: Usage) -> None:
-        """Keep a reply."""
-        self._provider.heard()
-        await super().save(key, reply, usage)
-
-
 class _Extraction:
     """A run at work."""
 
@@ -305,7 +225,7 @@ class _Extraction:
         self.next_commit = self.next_wave = 0
         self.last = -1
         self.read = self.read_here = self.pulls = 0
-        self.provider = _Provider()
+        self.provider = Provider()
         self.spent_all = False
         self.reasons: Counter[str] = Counter()
         self.spent = ledgers.total(ledgers.read_spending(db).values())
@@ -325,6 +245,7 @@ class _Extraction:
             self.context,
             self.budget,
             planned=int(self.run["configuration"]["settings"]["planned_documents"]),
+            target=ledgers.read_facts(self.db).get("target"),
             holes=self.holes,
             folder=self.place,
         )
@@ -362,7 +283,7 @@ class _Extraction:
             await self._commit()
             if self.acceptance.full:
                 return "target"
-            wanted = fatal is None and not self.stop.is_set() and not self.spent_all and not self._trial_over(running)
+            wanted = fatal is None and not self.stop.is_set() and not self.spent_all and self._left_to_try(running) != 0
             while wanted and not nothing_left and len(running) < self.context.pulls_in_flight:
                 if self.chooser.selector.needs_clusters():
                     if running:
@@ -370,12 +291,12 @@ class _Extraction:
                     await self._clusters()
                 if not self.chooser.selector.ready():
                     break
-                pull = self._timed(self.chooser.selector.next)
+                pull = self._timed(partial(self.chooser.selector.next, self._left_to_try(running)))
                 if pull is None:
                     nothing_left = True
                     break
                 running[asyncio.create_task(self._pull(pull))] = pull
-                wanted = not self._trial_over(running)
+                wanted = self._left_to_try(running) != 0
             if not running:
                 if fatal:
                     raise fatal
@@ -391,11 +312,12 @@ class _Extraction:
                 except SearchInstructError as error:
                     fatal = fatal or error
 
-    def _trial_over(self, running: dict[asyncio.Task[_Read], Pull]) -> bool:
+    def _left_to_try(self, running: dict[asyncio.Task[_Read], Pull]) -> int | None:
+        """Documents that a trial may still read; None when this is none."""
         if self.most_documents is None:
-            return False
+            return None
         under_way = [*running.values(), *(pull for pull, _ in self.landed.values())]
-        return self.read_here + sum(len(pull.documents) for pull in under_way) >= self.most_documents
+        return max(0, self.most_documents - self.read_here - sum(len(pull.documents) for pull in under_way))
 
     def _ended(self) -> Ended:
         if self.spent_all:
@@ -419,13 +341,18 @@ class _Extraction:
         seen: list[PullRecord] = []
         if self.context.tune:
             self.tell(self._happened("note", "tuning the encoder on the pairs of the warm-up"))
-            seen = await asyncio.to_thread(self.chooser.tune, list(ledgers.read_pulls(self.db)))
-            await self.ledger.note("target", self.chooser.kept_target())
+            told = partial(self._tuning, asyncio.get_running_loop())
+            seen = await asyncio.to_thread(self.chooser.tune, list(ledgers.read_pulls(self.db)), told)
         selector = self.chooser.selector
         await asyncio.to_thread(selector.form_clusters)
-        await self.ledger.keep_clusters(selector.clusters_state(), seen)
+        target = self.chooser.kept_target() if self.context.tune else None
+        await self.ledger.keep_clusters(selector.clusters_state(), seen, target)
         self.selecting += time.perf_counter() - began
         self.tell(self._happened("clusters", f"{len(selector.summary()):,} clusters of {len(self.pile):,} documents"))
+
+    def _tuning(self, loop: asyncio.AbstractEventLoop, done: TuningProgress) -> None:
+        text = f"tuning: step {done.step} of {done.steps}, loss {done.loss:.3f}"
+        loop.call_soon_threadsafe(self.tell, self._happened("note", text))
 
     # Steps.
 
@@ -452,7 +379,7 @@ class _Extraction:
             self.acceptance.committed()
 
     async def _pull(self, pull: Pull) -> _Read:
-        with keeping_calls(_HeardCalls(self.calls, f"pull:{pull.number}", self.provider)):
+        with keeping_calls(HeardCalls(self.calls, f"pull:{pull.number}", self.provider)):
             found = await together(self._document(index) for index in pull.documents)
         pairs = [pair for each in found for pair in sound(each.pairs)]
         texts = [as_pair(pair.question, pair.outcome["answer"]) for pair in pairs]
@@ -462,7 +389,7 @@ class _Extraction:
     async def _document(self, index: int) -> ReadDocument:
         section = self.pile.section(index)
         if self.blocked.holds(section.uri, section.sha256):
-            return ReadDocument([], "a purged source is not read", no_usage())
+            return ReadDocument([], "purged: a purged source is not read", no_usage())
         with self.provider.reading(index) as failed:
             for _ in range(ATTEMPTS):
                 try:
@@ -482,32 +409,40 @@ class _Extraction:
             self.next_commit += 1
 
     async def _commit_one(self, pull: Pull, read: _Read) -> None:
-        began = time.perf_counter()
         found = [(index, pair) for index, each in read.documents for pair in sound(each.pairs)]
-        owners = [index for index, _ in found]
-        cells = self.chooser.cells(read.vectors, [pair.level for _, pair in found])
-        landed = self.chooser.land(pull, read.vectors, owners, cells)
-        distances = self.chooser.distances(read.vectors)
-        self.selecting += time.perf_counter() - began
-        documents = [(self.pile.section(index), each) for index, each in read.documents]
-        made = await asyncio.to_thread(
-            settle, pull, landed, documents, distances, self.chooser.farthest, self.screen, self.acceptance
-        )
-        notes = [f"{section.uri}: {each.failure}" for section, each in documents if each.failure]
-        self.last = made.answered[-1][0]["ordinal"] if made.answered else self.last
         record = PullRecord(
             number=pull.number,
             cluster=pull.cluster,
             documents=list(pull.documents),
-            owners=owners,
-            cells=cells,
+            owners=[index for index, _ in found],
+            cells=[],
             vectors=packed(read.vectors),
             # What a tuned encoder will learn from.
             texts=read.texts if self.context.tune and pull.cluster is None else [],
-            distance=landed.distance,
-            reward=landed.reward,
-            note="; ".join(notes)[:2_000],
+            distance=None,
+            reward=None,
+            failures=[[index, each.failure.partition(":")[0]] for index, each in read.documents if each.failure],
+            note="",
         )
+
+        def land(rows: Sequence[bool]) -> Landed:
+            """What the pull has changed: a cell is filled by pairs that became rows alone."""
+            began = time.perf_counter()
+            cells = self.chooser.cells(read.vectors, [pair.level for _, pair in found])
+            record["cells"] = [cell if row else -1 for cell, row in zip(cells, rows, strict=True)] if cells else []
+            landed = self.chooser.land(pull, read.vectors, record["owners"], record["cells"])
+            record["distance"], record["reward"] = landed.distance, landed.reward
+            self.selecting += time.perf_counter() - began
+            return landed
+
+        documents = [(self.pile.section(index), each) for index, each in read.documents]
+        distances = self.chooser.distances(read.vectors)
+        made = await asyncio.to_thread(
+            settle, pull, documents, distances, self.chooser.farthest, self.screen, self.acceptance, land
+        )
+        notes = [f"{section.uri}: {each.failure}" for section, each in documents if each.failure]
+        record["note"] = "; ".join(notes)[:2_000]
+        self.last = made.answered[-1][0]["ordinal"] if made.answered else self.last
         segment = self.pool.segment()
         await self.ledger.commit_pull(
             record, made.answered, made.refused, made.decisions, segment, proposed=made.proposed, last=self.last
@@ -556,14 +491,29 @@ def require_training(embedding: str) -> None:
         raise UsageError("tuning an encoder needs packages: pip install 'searchinstruct-graph[train]'")
 
 
-def planned_documents(folder: Path) -> int | None:
-    """The budget that the run in `folder` began with; None when there is none."""
-    return read_run(folder)["configuration"]["settings"].get("planned_documents") if (folder / RUN).exists() else None
+def covered(context: ExtractContext, place: Path | None) -> Holes:
+    """The holes of the run that is to be covered: as they were when the run in `place` began, which may have filled some."""
+    if place is not None and (place / ledgers.NAME).is_file():
+        with reading(place / ledgers.NAME) as db:
+            kept = ledgers.read_facts(db).get("covered")
+        if kept is not None:
+            return Holes(**kept, embedder=embeddings(context.embeddings))
+    return read_holes(Path(context.cover), context.embeddings)
 
 
-def budget_of(context: ExtractContext, documents: int) -> int:
-    """The documents that may be read: what is set, or the paper's share of the pile; never more than there are."""
-    wanted = context.budget_documents or max(LEAST_BUDGET, round(SHARE * documents))
+def begun_budgets(folder: Path) -> tuple[int | None, int | None]:
+    """The budget that the run in `folder` began with, and the one it was last given; None when there is no run."""
+    if not (folder / RUN).exists():
+        return None, None
+    run = read_run(folder)
+    return run["configuration"]["settings"].get("planned_documents"), run["options"].get("budget_documents")
+
+
+def budget_of(context: ExtractContext, documents: int, last: int | None = None) -> int:
+    """The documents that may be read: what is set, else what was set the `last` time, else the paper's share of the pile; never
+    more than there are.
+    """
+    wanted = context.budget_documents or last or max(LEAST_BUDGET, round(SHARE * documents))
     return min(wanted, documents)
 
 
@@ -625,7 +575,11 @@ async def extract(
     began = time.monotonic()
     place = _place(folder)
     await asyncio.to_thread(check, context)
-    holes = await asyncio.to_thread(read_holes, Path(context.cover), context.embeddings) if context.cover else None
+    holes = await asyncio.to_thread(covered, context, None if new_run else place) if context.cover else None
+    if holes is not None and context.reward != "coverage" and (examples or pairs):
+        raise UsageError(
+            "cover is for the reward coverage, or its rows are the examples; leave out cover or the examples"
+        )
     wanted = await asyncio.to_thread(read_examples, examples, pairs, holes)
     with held(place), ExitStack() as open_parts:
         embedder = await asyncio.to_thread(embeddings, context.embeddings)
@@ -635,7 +589,9 @@ async def extract(
         if new_run:
             # Nothing is set aside for documents that are not there.
             await asyncio.to_thread(check_sources, context.corpus)
-            set_aside(place)
+            if set_aside(place) is None:
+                # Documents that were read for a run that never began.
+                await asyncio.to_thread(shutil.rmtree, place / PILE, ignore_errors=True)
         refuse_strangers(place)
         pile = await Pile.open(
             context.corpus,
@@ -646,8 +602,9 @@ async def extract(
             fetcher=fetcher_for(context),
         )
         piled = time.monotonic() - began
-        budget = budget_of(context, len(pile))
-        settings = configuration(wanted, holes, pile, planned_documents(place) or budget, context)
+        planned, last = begun_budgets(place)
+        budget = budget_of(context, len(pile), last)
+        settings = configuration(wanted, holes, pile, planned or budget, context)
         options = {**{name: getattr(context, name) for name in OPTIONS}, "budget_documents": budget}
         before = stored_target(place)
         run = open_run(place, settings, options, version("searchinstruct-graph"))
@@ -665,10 +622,14 @@ async def extract(
         if benchmark is not None:
             await ledger.note("held_out", {"files": sorted(benchmark.files.items()), "items": len(benchmark)})
         await ledger.note("pile", {"documents": sum(each.documents for each in pile.report), "sections": len(pile)})
-        work = _Extraction(ledger, db, run, place, pile, wanted, holes, embedder, benchmark, context, tell, documents)
+        if holes is not None:
+            await ledger.note("covered", holes.kept())
+        filled = holes if context.reward == "coverage" else None
+        work = _Extraction(ledger, db, run, place, pile, wanted, filled, embedder, benchmark, context, tell, documents)
         await asyncio.to_thread(work.restore)
-        await ledger.note("target", work.chooser.kept_target())
-        work.selecting += piled
+        if not ledgers.read_facts(db).get("target"):
+            # What the selection computes with must be the same for ever, whatever an embedder gives another time.
+            await ledger.note("target", work.chooser.kept_target())
         stop(work.stop.set)
         tell(work._happened("start", f"run {place}: {len(pile):,} documents, {budget:,} may be read"))
         ended: Ended | Literal["failed"] = "failed"
@@ -690,5 +651,6 @@ async def extract(
             spent=ledgers.total(ledgers.read_spending(db).values()),
             roles=ledgers.read_spending(db),
             seconds=round(time.monotonic() - began, 3),
+            piling=round(piled, 3),
             selecting=round(work.selecting, 3),
         )

@@ -10,7 +10,7 @@ from searchinstruct_graph.agents.extractor import ExtractedPair, Located, extrac
 from searchinstruct_graph.datasets.ledger import Fault, Outcome
 from searchinstruct_graph.datasets.rows import Critic, Rejected, RowQuote, RowSource, RowStatement
 from searchinstruct_graph.graphs.answering import Unanswered, language_of_pair, spent_on
-from searchinstruct_graph.models.limits import Allowance
+from searchinstruct_graph.models.limits import Allowance, remaining, shares
 from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.usage import Usage, add_usage, join_usage, no_usage
@@ -68,7 +68,9 @@ async def read_document(
             raise Unanswered(f"{reply.kind}: {reply.detail}")
         return ReadDocument([], f"{reply.kind}: {reply.detail}", reply.usage)
     asked = reply.value.pairs[: context.pairs_per_document]
-    made = await together(_settled(pair, section, context, allowance) for pair in asked)
+    # What is left after the reading is for the second looks, in equal parts.
+    parts = shares(remaining(allowance, reply.usage), max(1, len(asked)))
+    made = await together(_settled(pair, section, context, part) for pair, part in zip(asked, parts, strict=False))
     spent = [usage for _, usage in made]
     if spent:
         spent[0] = add_usage(reply.usage, spent[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from searchinstruct_graph.datasets.acceptance import Acceptance
@@ -38,6 +38,7 @@ class Settled(NamedTuple):
     refused: list[Rejection]
     decisions: list[Decision]
     proposed: int
+    landed: Landed
 
 
 def sound(pairs: Sequence[FoundPair]) -> list[FoundPair]:
@@ -65,18 +66,20 @@ def example_candidates(examples: Sequence[Seed]) -> list[Candidate]:
 
 def settle(
     pull: Pull,
-    landed: Landed,
     documents: Sequence[tuple[Section, ReadDocument]],
     distances: NDArray[np.float32],
     farthest: float | None,
     screen: Screen,
     acceptance: Acceptance,
+    land: Callable[[Sequence[bool]], Landed],
 ) -> Settled:
     """Decide about everything that `documents` gave. `distances` are those of the sound pairs to their nearest example, in
-    order; a pair beyond `farthest` is off target.
+    order; a pair beyond `farthest` is off target. `land` hears of each sound pair whether it became a row, and says what the
+    pull has changed.
     """
     wave = pull.number + 1
     left = iter(distances)
+    chosen: list[Selected] = []
     candidates: list[tuple[Candidate, FoundPair]] = []
     refused: list[Rejection] = []
     for section, read in documents:
@@ -85,9 +88,11 @@ def settle(
             selected = Selected(
                 pull=pull.number,
                 cluster=pull.cluster,
-                transport=None if landed.distance is None else round(landed.distance, 4),
+                transport=None,
                 distance=distance,
             )
+            if pair.outcome["fault"] is None:
+                chosen.append(selected)
             candidate = _candidate(pair, section, selected)
             held = _on_target(pair, distance, farthest)
             if held.outcome["fault"]:
@@ -99,7 +104,12 @@ def settle(
     pairs = {candidate.text: pair for candidate, pair in reversed(candidates)}
     answered: list[Answered] = [(instruction, pairs[instruction["text"]].outcome) for instruction in admitted]
     decisions = [acceptance.decide(instruction, outcome) for instruction, outcome in answered]
-    return Settled(answered, [*refused, *turned_away], decisions, len(candidates) + len(refused))
+    rows = {id(each["row"]["origin"].get("selection")) for each in decisions if each["row"]}
+    landed = land([id(each) in rows for each in chosen])
+    for each in chosen:
+        # Rows and rejections hold these very objects.
+        each["transport"] = None if landed.distance is None else round(landed.distance, 4)
+    return Settled(answered, [*refused, *turned_away], decisions, len(candidates) + len(refused), landed)
 
 
 def _on_target(pair: FoundPair, distance: float, farthest: float | None) -> FoundPair:

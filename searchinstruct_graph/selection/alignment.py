@@ -16,10 +16,6 @@ Matrix = NDArray[np.float64]
 
 LEAST_DOCUMENTS = 50
 """Documents with pairs below which there is too little to learn from: the map stays the identity."""
-BATCH = 256
-"""Documents of one InfoNCE step; the pairs of the others are a document's negatives."""
-LEARNING_RATE = 1e-3
-"""Step length of Adam, in units of the map's entries; the identity has ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,33 +45,22 @@ class Alignment:
         return mapped
 
 
-def align(
-    documents: ArrayLike,
-    pairs: ArrayLike,
-    owner: ArrayLike,
-    *,
-    ridge: float = 1.0,
-    steps: int = 0,
-    temperature: float = 0.05,
-    seed: int = 0,
-) -> Alignment:
+def align(documents: ArrayLike, pairs: ArrayLike, owner: ArrayLike, *, ridge: float = 1.0) -> Alignment:
     """Learn the map from `documents` (n, d) and the `pairs` (p, d) they yielded; `owner` (p,) is the row of each pair's document.
 
     W = argmin Σ ‖W d − q̄_d‖² + ridge ‖W − 1‖² over the documents with pairs, q̄_d the mean of a document's pairs; in closed
-    form W = (Q̄ᵀD + ridge 1)(DᵀD + ridge 1)⁻¹. Then `steps` of Adam on InfoNCE at `temperature`: a document beside one of its
-    pairs, drawn anew each step, against the pairs of the step's other documents. The identity below `LEAST_DOCUMENTS`.
+    form W = (Q̄ᵀD + ridge 1)(DᵀD + ridge 1)⁻¹. The identity below `LEAST_DOCUMENTS`. InfoNCE steps from there on, which would be
+    nearer to EQUAL's tuning, brought nothing reliable.
 
     Raises:
-        ValueError: shapes that do not fit, an owner outside the documents, a number that is not finite, or a ridge, a
-            temperature or a number of steps out of range.
+        ValueError: shapes that do not fit, an owner outside the documents, a number that is not finite, or a ridge not
+            above 0.
     """
     from threadpoolctl import threadpool_limits
 
     texts, yielded, rows = _checked(documents, pairs, owner)
-    if not ridge > 0 or not temperature > 0 or steps < 0:
-        raise ValueError(
-            f"ridge {ridge} and temperature {temperature} must be above 0, steps {steps} must not be below 0"
-        )
+    if not ridge > 0:
+        raise ValueError(f"ridge: must be above 0, got {ridge}")
     read, which, count = np.unique(rows, return_inverse=True, return_counts=True)
     if len(read) < LEAST_DOCUMENTS:
         return Alignment(None)
@@ -86,9 +71,7 @@ def align(
     prior = ridge * np.eye(texts.shape[1])
     with threadpool_limits(limits=1):
         # Rows instead of columns: the system's solution is the map's transpose.
-        matrix = np.asarray(np.linalg.solve(texts.T @ texts + prior, texts.T @ mean + prior).T, dtype=np.float64)
-        if steps:
-            matrix = _contrasted(matrix, texts, yielded, which, steps, temperature, np.random.default_rng(seed))
+        matrix = np.linalg.solve(texts.T @ texts + prior, texts.T @ mean + prior).T
     return Alignment(np.ascontiguousarray(matrix, dtype=np.float32))
 
 
@@ -108,50 +91,3 @@ def _checked(documents: ArrayLike, pairs: ArrayLike, owner: ArrayLike) -> tuple[
     if not (np.isfinite(texts).all() and np.isfinite(yielded).all()):
         raise ValueError("documents and pairs: a vector holds a number that is not finite")
     return texts, yielded, rows.astype(np.int64)
-
-
-def contrast(matrix: Matrix, texts: Matrix, positives: Matrix, temperature: float) -> tuple[float, Matrix]:
-    """InfoNCE of the map on b documents and a pair of each, and its gradient.
-
-    L = −mean ln( e^(s_ii/τ) / Σ_j e^(s_ij/τ) ), s_ij = cos(W d_i, q_j): loss and (d, d) gradient for (b, d) `texts` and
-    `positives` of length 1. A document that the map sends to zero counts in neither.
-    """
-    mapped = texts @ matrix.T
-    length = np.linalg.norm(mapped, axis=1, keepdims=True)
-    unit = np.divide(mapped, length, out=np.zeros_like(mapped), where=length > 0)
-    scores = unit @ positives.T / temperature
-    scores -= scores.max(axis=1, keepdims=True)
-    weights = np.exp(scores)
-    total = weights.sum(axis=1, keepdims=True)
-    loss = float((np.log(total[:, 0]) - np.diagonal(scores)).mean())
-    weights /= total
-    weights[np.diag_indices_from(weights)] -= 1
-    pull = weights @ positives / (temperature * len(texts))
-    pull -= (pull * unit).sum(axis=1, keepdims=True) * unit
-    pull = np.divide(pull, length, out=np.zeros_like(pull), where=length > 0)
-    return loss, pull.T @ texts
-
-
-def _contrasted(
-    matrix: Matrix,
-    texts: Matrix,
-    yielded: Matrix,
-    which: NDArray[np.int64],
-    steps: int,
-    temperature: float,
-    draw: np.random.Generator,
-) -> Matrix:
-    """The map after `steps` of Adam (Kingma and Ba, 2015) on `contrast`, from the closed form on."""
-    length = np.linalg.norm(yielded, axis=1, keepdims=True)
-    unit = np.divide(yielded, length, out=np.zeros_like(yielded), where=length > 0)
-    first, second = np.zeros_like(matrix), np.zeros_like(matrix)
-    for step in range(1, steps + 1):
-        # One pair of each document: the first of its own in a random order of all.
-        order = draw.permutation(len(which))
-        documents, at = np.unique(which[order], return_index=True)
-        taken = draw.permutation(len(documents))[:BATCH]
-        _, gradient = contrast(matrix, texts[documents[taken]], unit[order[at[taken]]], temperature)
-        first = 0.9 * first + 0.1 * gradient
-        second = 0.999 * second + 0.001 * gradient**2
-        matrix = matrix - LEARNING_RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return matrix

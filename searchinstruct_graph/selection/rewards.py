@@ -2,6 +2,10 @@
 
 A reward is higher for better pairs. `Estimates` turns it into one number a cluster: what its pairs say, shrunk towards
 what its documents promise while the pairs are few.
+
+EQUAL takes the distance of all pairs to all of the target and says nothing of sizes, of clusters without pairs, or of
+documents without any. Ours: at most `KEPT` pairs of a cluster against `TARGETS` of the target, so that transport is always
+exact; what documents promise in the place of a first reward (`Estimates`); and less for a cluster that gives few pairs.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.selection.transport import cosine_costs, exact, representatives, sinkhorn
 
 Matrix = NDArray[np.float32]
@@ -22,13 +27,20 @@ Values = NDArray[np.float64]
 Prior = Literal["documents", "mean"]
 
 TARGETS = 256
-"""Target pairs that a distance is taken to: transport is exact up to this many."""
+"""Target pairs that a distance is taken to, picked by k-means++. The first sketch of ours had 1,024; transport is exact up to
+256 × 256.
+"""
 
 KEPT = 256
-"""Pairs of a cluster that are remembered, the latest."""
+"""Pairs of a cluster that are remembered, the latest. The first sketch of ours had 512."""
 
 LEAST_PAIRS = 5
-"""Pairs below which a distance alone is not believed."""
+"""Pairs below which a distance alone is not believed. Where documents stand in (`Estimates`), one pair is enough: the promise
+outweighs it.
+"""
+
+REWARDS = ("transport", "divergence", "similarity", "coverage")
+"""The names that `reward_of` knows."""
 
 
 EPSILON = 0.5
@@ -134,6 +146,25 @@ class Coverage:
         return bool(np.any(cells >= 0))
 
 
+def reward_of(name: str, target: Matrix, holes: NDArray[np.floating] | None = None, least: int = LEAST_PAIRS) -> Reward:
+    """The reward called `name`, one of `REWARDS`, for a target (m, d) of unit rows; None for fewer than `least` pairs.
+
+    transport: r = -OT; divergence: r = -(the Sinkhorn divergence); similarity: the mean cosine to the target's centroid;
+    coverage: of `holes` (cells,), how many pairs every cell lacks.
+
+    Raises UsageError for another name, and for coverage without holes.
+    """
+    if name == "coverage":
+        if holes is None:
+            raise UsageError("The coverage reward needs holes: give the number of pairs that every cell lacks.")
+        return Coverage(holes, least=least)
+    if name == "similarity":
+        return Similarity(target, least=least)
+    if name in ("transport", "divergence"):
+        return Transport(target, least=least, debiased=name == "divergence")
+    raise UsageError(f"reward is {name!r}: give one of {', '.join(repr(one) for one in REWARDS)}.")
+
+
 class Points(NamedTuple):
     """Pairs, or documents that stand for the pairs they would give: unit vectors (p, d) and cells (p,)."""
 
@@ -184,10 +215,11 @@ class Estimates:
     A document without a pair costs as much as any other, so an arm that gives fewer pairs than the pool sinks towards the
     worst one. What it is better than that one is kept in the ratio of its share of documents with pairs to the pool's, at
     most 1; its share begins at the pool's, which counts for `YIELD_WEIGHT` documents. More than the pool's earns nothing:
-    pages that fill every line with pairs would draw the budget away from the target.
+    pages that fill every line with pairs would draw the budget away from the target. EQUAL knows no such discount.
     """
 
     YIELD_WEIGHT = 64.0
+    """Documents that the pool's share of documents with pairs counts for in every arm's own."""
 
     def __init__(
         self,

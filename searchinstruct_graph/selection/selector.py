@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,20 +27,19 @@ from searchinstruct_graph.selection.clusters import Clusters, cluster, gaussian_
 from searchinstruct_graph.selection.rewards import (
     KEPT,
     LEAST_PAIRS,
+    REWARDS,
     Cells,
-    Coverage,
     Estimates,
     Matrix,
     Points,
     Prior,
-    Reward,
-    Similarity,
     Transport,
     Values,
+    reward_of,
 )
 
 DECISIONS = 200
-"""About how many pulls a budget is spent in."""
+"""About how many pulls a budget is spent in: a pull is ⌈budget / 200⌉ documents. EQUAL does not say how many a pull reads."""
 
 MAX_WARMUP = 0.3
 
@@ -51,9 +50,10 @@ NEAREST_TARGETS = 5
 """Target pairs whose mean cosine says how near a document is to a target of many subjects."""
 
 CHUNK = 4_096
-"""Documents that are aligned at once."""
+"""Documents that are aligned at once, while the target has no more than `WIDEST` pairs; fewer beyond."""
 
-REWARDS = ("transport", "divergence", "similarity", "coverage")
+WIDEST = 1_024
+
 BASELINES = ("", "random", "all")
 ORDERS = ("random", "nearest")
 
@@ -131,7 +131,7 @@ class Selector:
 
     `vectors` (n, d): unit vectors of the documents, an array or a memmap, zeros for a text without a known token.
     `target` (m, d): unit vectors of the pairs to resemble. `holes` (cells,): how many pairs every cell lacks, for the
-    coverage reward. `skip`: documents never to be read.
+    coverage reward.
 
     Raises UsageError for settings that cannot be followed.
     """
@@ -143,25 +143,21 @@ class Selector:
         settings: SelectionSettings,
         *,
         holes: NDArray[np.floating] | None = None,
-        skip: Collection[int] = (),
     ) -> None:
         _check(vectors, target, settings, holes)
         self.vectors, self.target, self.settings = vectors, np.asarray(target, dtype=np.float32), settings
         self._holes = holes
-        skipped = np.fromiter(skip, dtype=np.int64, count=len(skip))
-        if len(skipped) and not 0 <= skipped.min() <= skipped.max() < len(vectors):
-            raise UsageError(f"A document to skip is outside the {len(vectors)} documents.")
-        available = np.setdiff1d(np.arange(len(vectors)), skipped)
-        self._sequence = available if settings.baseline == "all" else self._draw(0).permutation(available)
-        self.total = min(settings.budget, len(available))
+        documents = np.arange(len(vectors))
+        self._sequence = documents if settings.baseline == "all" else self._draw(0).permutation(documents)
+        self.total = min(settings.budget, len(vectors))
         planned = settings.planned or settings.budget
         self.per_pull = max(1, math.ceil(planned / DECISIONS))
         warmup = 0 if settings.baseline else int(settings.warmup * planned + 1e-9) // self.per_pull
         self.warmup_pulls = min(warmup, math.ceil(self.total / self.per_pull))
         self._pulls: list[Pull] = []
         self._issued = 0
-        self._early: dict[int, _Pairs] = {}
         self._settled = 0
+        """Pulls that have landed: the first so many."""
         self._warm: list[_Pairs] = []
         self._clusters: Clusters | None = None
         self._alignment: Alignment | None = None
@@ -201,24 +197,23 @@ class Selector:
         self._issued += len(documents)
         return pull
 
-    def land(
-        self, number: int, vectors: Matrix, owner: Sequence[int], cells: Sequence[int] | None = None
-    ) -> list[Landed]:
-        """Hand in the pairs of pull `number`: vectors (p, d), the document of each (p,), its cell (p,) if cells count.
+    def land(self, number: int, vectors: Matrix, owner: Sequence[int], cells: Sequence[int] | None = None) -> Landed:
+        """Hand in the pairs of pull `number`, the earliest that has not landed: vectors (p, d), the document of each (p,),
+        its cell (p,) if cells count.
 
-        Pulls may land in any order and are used in order of number. Returns what is settled by this one: itself and the
-        later ones that waited for it, or nothing while an earlier pull is missing.
-
-        Raises ValueError for a pull that was never issued or has landed, and for pairs of documents not in it.
+        Raises ValueError for any other pull, and for pairs that do not fit it; nothing has landed then.
         """
-        if not 0 <= number < len(self._pulls) or number < self._settled or number in self._early:
-            raise ValueError(f"Pull {number} was not issued, or has landed already.")
-        self._early[number] = self._checked_pairs(self._pulls[number], vectors, owner, cells)
-        landed = []
-        while self._settled in self._early:
-            at = self._settled
-            landed.append(self._settle(self._pulls[at], self._early.pop(at)))
-        return landed
+        if number != self._settled or number >= len(self._pulls):
+            raise ValueError(f"Pull {number} cannot land: {self._expected()}.")
+        pull = self._pulls[number]
+        pairs = self._checked_pairs(pull, vectors, owner, cells)
+        self._settled += 1
+        if pull.cluster is not None:
+            with _one_thread():
+                return self._formed().land(pull, pairs)
+        if number < self.warmup_pulls:
+            self._warm.append(pairs)
+        return Landed(number, None, None, None)
 
     def needs_clusters(self) -> bool:
         """Whether the warm-up has landed and the next pull waits for `form_clusters()` or `restore_clusters()`."""
@@ -231,9 +226,7 @@ class Selector:
             raise RuntimeError("The clusters are formed once, after the warm-up has landed.")
         read = np.array(sorted(document for pull in self._pulls for document in pull.documents), dtype=np.int64)
         pairs = _joined(self._warm, self.vectors.shape[1])
-        self._alignment = align(
-            np.asarray(self.vectors[read]), pairs.vectors, np.searchsorted(read, pairs.owner), seed=self.settings.seed
-        )
+        self._alignment = align(np.asarray(self.vectors[read]), pairs.vectors, np.searchsorted(read, pairs.owner))
         self._clusters = cluster(
             self.vectors, self.settings.clusters, self.settings.seed, transform=self._alignment.apply
         )
@@ -282,7 +275,10 @@ class Selector:
 
     def summary(self) -> list[ArmSummary]:
         """Every cluster with what was read of it and what it is worth by all that has landed; empty before the clusters."""
-        return [] if self._arms is None else self._arms.summary()
+        if self._arms is None:
+            return []
+        with _one_thread():
+            return self._arms.summary()
 
     def _draw(self, *purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, *purpose])
@@ -305,14 +301,10 @@ class Selector:
             raise ValueError(f"Pull {pull.number}: a pair's cell is not one of the {len(self._holes)}.")
         return _Pairs(rows, owners, places)
 
-    def _settle(self, pull: Pull, pairs: _Pairs) -> Landed:
-        self._settled += 1
-        if pull.cluster is not None:
-            with _one_thread():
-                return self._formed().land(pull, pairs)
-        if pull.number < self.warmup_pulls:
-            self._warm.append(pairs)
-        return Landed(pull.number, None, None, None)
+    def _expected(self) -> str:
+        if self._settled < len(self._pulls):
+            return f"pulls land in the order of their numbers, and {self._settled} is the next"
+        return "every pull that was issued has landed"
 
     def _formed(self) -> _Arms:
         if self._arms is None:
@@ -341,7 +333,8 @@ class _Arms:
         pairs = _joined(warm, run.vectors.shape[1])
         self.placed = _placed(run.vectors, pairs, alignment) if settings.reward == "coverage" else None
         self.estimates = Estimates(
-            _reward(settings, run.target, run._holes),
+            # Where documents stand in, few pairs weigh little; where they do not, five are the fewest that are believed.
+            reward_of(settings.reward, run.target, run._holes, 1 if settings.prior == "documents" else LEAST_PAIRS),
             [len(documents) for documents in members],
             [self._stand_ins(documents[:STAND_INS]) for documents in members]
             if settings.prior == "documents"
@@ -440,25 +433,27 @@ def _thread_pools() -> Any:
 
 
 def _members(run: Selector, clusters: Clusters, alignment: Alignment) -> list[NDArray[np.int64]]:
-    """The documents of every arm that may be read, in reading order."""
-    available = np.sort(run._sequence)
-    order = run._draw(1).permutation(available)
+    """The documents of every arm, in reading order."""
+    order = run._draw(1).permutation(np.arange(len(run.vectors)))
     if run.settings.order == "nearest" and len(run.target):
-        # Equals stay in random order; vectors are visited as they lie in the file.
-        closeness = _closeness(run, alignment, available)[np.searchsorted(available, order)]
-        order = order[np.argsort(-closeness, kind="stable")]
+        # Equals stay in random order.
+        order = order[np.argsort(-_closeness(run, alignment)[order], kind="stable")]
     labels = clusters.labels[order]
     sizes = np.bincount(labels, minlength=len(clusters.centroids))
     return np.split(order[np.argsort(labels, kind="stable")], np.cumsum(sizes)[:-1])
 
 
-def _closeness(run: Selector, alignment: Alignment, documents: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Mean cosine of each document's aligned vector to the nearest few target pairs; in chunks, since all may not fit."""
+def _closeness(run: Selector, alignment: Alignment) -> NDArray[np.float32]:
+    """Mean cosine of each document's aligned vector to the nearest few target pairs (n,); in chunks of `CHUNK` × `WIDEST`
+    cosines at most, since all may not fit.
+    """
     few = min(NEAREST_TARGETS, len(run.target))
+    step = max(1, CHUNK * WIDEST // max(WIDEST, len(run.target)))
     parts = []
-    for at in range(0, len(documents), CHUNK):
-        cosines = alignment.apply(np.asarray(run.vectors[documents[at : at + CHUNK]])) @ run.target.T
-        parts.append(np.partition(cosines, -few, axis=1)[:, -few:].mean(axis=1))
+    for at in range(0, len(run.vectors), step):
+        cosines = alignment.apply(np.asarray(run.vectors[at : at + step])) @ run.target.T
+        cosines.partition(-few, axis=1)
+        parts.append(cosines[:, -few:].mean(axis=1))
     return np.concatenate(parts)
 
 
@@ -476,17 +471,6 @@ def _placed(vectors: Matrix, pairs: _Pairs, alignment: Alignment) -> _Placed:
     own = alignment.apply(np.asarray(vectors[pairs.owner[rows]]))
     cosines = np.einsum("pd,pd->p", own, pairs.vectors[rows])
     return _Placed(pairs.vectors[rows], pairs.cells[rows], float(np.quantile(cosines, 0.1)) if len(rows) else 1.0)
-
-
-def _reward(settings: SelectionSettings, target: Matrix, holes: NDArray[np.floating] | None) -> Reward:
-    # Where documents stand in, few pairs weigh little; where they do not, five are the fewest that are believed.
-    least = 1 if settings.prior == "documents" else LEAST_PAIRS
-    if settings.reward == "coverage":
-        assert holes is not None
-        return Coverage(holes, least=least)
-    if settings.reward == "similarity":
-        return Similarity(target, least=least)
-    return Transport(target, least=least, debiased=settings.reward == "divergence")
 
 
 def _joined(parts: Sequence[_Pairs], wide: int) -> _Pairs:

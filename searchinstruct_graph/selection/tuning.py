@@ -11,7 +11,7 @@ asked for their documents. Where paper and published code differ, or leave somet
 
 * τ: the paper's formula has none, with which the gradient of a cosine is weak; the code has .02, made for two million
   pairs and mined negatives. A warm-up has hundreds of pairs, of which many are about the same thing: .05.
-* Negatives: those in the batch, as in the paper. The code adds 15 mined ones a document; `hard_negatives` does that.
+* Negatives: those in the batch, as in the paper. The code adds 15 mined ones a document; a warm-up is too small to mine.
   Another pair of the same document is never a negative, nor is an equal pair of another document.
 * Rate 1e-5 with a tenth of the steps to warm up and a linear decline, 2 epochs, 512 tokens: the code's. It trains with 4
   documents a step; 32 give the loss enough negatives without mining.
@@ -49,8 +49,6 @@ _TOKENS = 512
 _WARM_UP = 0.1
 _GRADIENT = 1.0
 # Largest norm of a step's gradient.
-_NEAREST = (1, 200)
-# Ranks that hard negatives come from: the very nearest pair of another document is too often a right answer.
 _MEASURED = 256
 # Pairs that the loss before and after is taken on.
 
@@ -114,7 +112,6 @@ def tune_encoder(
     batch: int = 32,
     rate: float = 1e-5,
     temperature: float = 0.05,
-    hard_negatives: int = 0,
     seed: int = 0,
     on_progress: Callable[[TuningProgress], None] | None = None,
 ) -> TunedEncoder:
@@ -122,8 +119,6 @@ def tune_encoder(
 
     `questions` are the pairs as a run embeds them (question, line break, answer); `owner[i]` is the index of the document
     of pair i. `batch` counts pairs a step; memory does not grow with it, since gradients are made of a few texts at once.
-    `hard_negatives` adds so many pairs to each: drawn anew each epoch from those of other documents that the base ranks
-    2nd to 200th for the document.
 
     The folder appears whole at the end or not at all. When it is there already, made of the same input and settings, it
     is handed back untouched. Equal seeds give equal weights on one machine with one number of threads. An exception of
@@ -132,7 +127,7 @@ def tune_encoder(
     Raises UsageError when the extra is missing, the base cannot be loaded, the input does not fit together, fewer than
     two documents have pairs, or `out` holds something else.
     """
-    settings = _Settings(epochs, batch, rate, temperature, hard_negatives, seed)
+    settings = _Settings(epochs, batch, rate, temperature, seed)
     _check_settings(settings)
     pairs = _examined(documents, questions, owner)
     out = Path(out).absolute()
@@ -178,12 +173,11 @@ class _Settings:
     batch: int
     rate: float
     temperature: float
-    hard_negatives: int
     seed: int
 
 
 def _check_settings(settings: _Settings) -> None:
-    for name, least in (("epochs", 1), ("batch", 2), ("hard_negatives", 0), ("seed", 0)):
+    for name, least in (("epochs", 1), ("batch", 2), ("seed", 0)):
         if getattr(settings, name) < least:
             raise UsageError(f"tuning: {name} must be at least {least}, not {getattr(settings, name)}")
     for name in ("rate", "temperature"):
@@ -286,39 +280,18 @@ def step_count(pairs: int, size: int) -> int:
     return max(1, math.ceil(pairs / size) - (pairs > size and pairs % size == 1))
 
 
-def candidates(chosen: Indices, mined: Indices, pairs: Pairs) -> tuple[Indices, NDArray[np.bool_]]:
-    """The pairs that a batch is scored against, the chosen ones first, and which of them are no negatives of which.
-
-    The mask has a row per chosen pair and a column per candidate: other pairs of its document, and equal texts.
-    """
-    others = np.concatenate([chosen, np.setdiff1d(mined, chosen)])
-    own = pairs.owner[chosen][:, None] == pairs.owner[others][None, :]
-    equal = pairs.text[chosen][:, None] == pairs.text[others][None, :]
-    masked = own | equal
-    masked[np.arange(len(chosen)), np.arange(len(chosen))] = False
-    return others, masked
+def no_negatives(chosen: Indices, pairs: Pairs) -> NDArray[np.bool_]:
+    """Which of a batch's pairs are no negatives of which (b, b): other pairs of its document, and equal texts."""
+    owner, text = pairs.owner[chosen], pairs.text[chosen]
+    masked: NDArray[np.bool_] = (owner[:, None] == owner) | (text[:, None] == text)
+    np.fill_diagonal(masked, False)
+    return masked
 
 
 def rate_share(step: int, steps: int) -> float:
     """Share of the peak rate at `step` (from 0): a tenth of the steps up, then a straight line down towards 0."""
     rising = max(1, round(_WARM_UP * steps))
     return min((step + 1) / rising, (steps - step) / max(1, steps - rising))
-
-
-def near_others(
-    documents: NDArray[np.float32], texts: NDArray[np.float32], owner: Indices, first: int, last: int
-) -> list[Indices]:
-    """Per document the pairs of other documents from rank `first` (from 0) up to `last`, nearest first, by dot product."""
-    found: list[Indices] = []
-    most = min(last, len(texts))
-    for at in range(0, len(documents), 256):
-        scores = documents[at : at + 256] @ texts.T
-        scores[owner[None, :] == np.arange(at, at + len(scores))[:, None]] = -np.inf
-        top = np.argpartition(-scores, most - 1, axis=1)[:, :most]
-        for row, near in zip(scores, top, strict=True):
-            ranked = near[np.lexsort((near, -row[near]))]
-            found.append(ranked[np.isfinite(row[ranked])][first:])
-    return found
 
 
 class _Model:
@@ -422,34 +395,33 @@ def _repeatable(seed: int) -> Iterator[None]:
 
 class _Batch(NamedTuple):
     texts: list[str]
-    """The batch's documents, each once, then the candidates."""
+    """The batch's documents, each once, then its pairs."""
     rows: Indices
-    """Per chosen pair: its document among the texts."""
+    """Per pair: its document among the texts."""
     masked: NDArray[np.bool_]
+    """Per pair: the pairs that are no negatives of it."""
 
 
-def _batch(chosen: Indices, mined: Indices, pairs: Pairs) -> _Batch:
-    others, masked = candidates(chosen, mined, pairs)
+def _batch(chosen: Indices, pairs: Pairs) -> _Batch:
     read, rows = np.unique(pairs.owner[chosen], return_inverse=True)
-    texts = [pairs.documents[index] for index in read] + [pairs.texts[index] for index in others]
-    return _Batch(texts, rows, masked)
+    texts = [pairs.documents[index] for index in read] + [pairs.texts[index] for index in chosen]
+    return _Batch(texts, rows, no_negatives(chosen, pairs))
 
 
 def _loss(torch: Any, batch: _Batch, vectors: Any, temperature: float) -> Any:
-    """Mean over the chosen pairs of −ln softmax(cos/τ) at the pair itself: pair i is candidate i."""
-    documents, others = vectors[: -batch.masked.shape[1]], vectors[-batch.masked.shape[1] :]
-    scores = documents[torch.as_tensor(batch.rows, device=vectors.device)] @ others.T / temperature
+    """Mean over the pairs of −ln softmax(cos/τ) at the pair itself."""
+    documents, pairs = vectors[: -len(batch.rows)], vectors[-len(batch.rows) :]
+    scores = documents[torch.as_tensor(batch.rows, device=vectors.device)] @ pairs.T / temperature
     scores = scores.masked_fill(torch.as_tensor(batch.masked, device=vectors.device), -math.inf)
     right = torch.arange(len(batch.rows), device=vectors.device)
     return torch.nn.functional.cross_entropy(scores, right)
 
 
 def _measured(model: _Model, pairs: Pairs, sample: Sequence[Indices], temperature: float) -> float:
-    """Mean loss a pair over the batches of `sample`, without mined negatives."""
-    nobody = np.zeros(0, dtype=np.int64)
+    """Mean loss a pair over the batches of `sample`."""
     total = 0.0
     for chosen in sample:
-        batch = _batch(chosen, nobody, pairs)
+        batch = _batch(chosen, pairs)
         total += float(_loss(model.torch, batch, model.vectors(batch.texts), temperature)) * len(chosen)
     return total / sum(map(len, sample))
 
@@ -462,13 +434,12 @@ def _trained(
     on_progress: Callable[[TuningProgress], None] | None,
 ) -> int:
     """Train in place; the number of steps."""
-    near = _mined(model, pairs) if settings.hard_negatives else []
     optimizer = model.torch.optim.AdamW(model.weights(), lr=settings.rate, weight_decay=0.0)
     steps = settings.epochs * step_count(len(pairs.texts), settings.batch)
     step = 0
     for _ in range(settings.epochs):
         for chosen in batches(pairs.owner, settings.batch, random):
-            batch = _batch(chosen, _drawn(near, pairs.owner[chosen], settings.hard_negatives, random), pairs)
+            batch = _batch(chosen, pairs)
             vectors = model.vectors(batch.texts).requires_grad_()
             loss = _loss(model.torch, batch, vectors, settings.temperature)
             loss.backward()
@@ -482,18 +453,6 @@ def _trained(
             if on_progress:
                 on_progress(TuningProgress(step, steps, float(loss.detach())))
     return steps
-
-
-def _mined(model: _Model, pairs: Pairs) -> list[Indices]:
-    documents, texts = (model.vectors(each).cpu().numpy() for each in (pairs.documents, pairs.texts))
-    return near_others(documents, texts, pairs.owner, *_NEAREST)
-
-
-def _drawn(near: Sequence[Indices], owner: Indices, count: int, random: np.random.Generator) -> Indices:
-    """`count` mined pairs for each owner, as many as there are."""
-    if not count:
-        return np.zeros(0, dtype=np.int64)
-    return np.concatenate([random.permutation(near[each])[:count] for each in owner])
 
 
 def _digest(folder: Path) -> str:

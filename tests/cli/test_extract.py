@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import signal
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from searchinstruct_graph.datasets.failpoints import FAILPOINTS
+from searchinstruct_graph.models.embeddings import embeddings
+from searchinstruct_graph.tools.corpus import Pile
 from tests.support.coast import kind_of, records, write_coast, write_examples
 from tests.support.desk import MODEL, Shell, json_of, payloads
 from tests.support.extractive import extractive
@@ -55,7 +58,7 @@ class Coast(Shell):
         """The arguments of an extraction of twenty documents into the folder `run`."""
         return [
             *("extract", "--examples", self.examples, "--corpus", self.corpus, "--run", run),
-            *("--budget-documents", str(BUDGET), "--concurrency", str(WORKERS), *more),
+            *("--budget-documents", str(BUDGET), "--concurrency", str(WORKERS), "--warmup", "0.2", *more),
         ]
 
 
@@ -501,9 +504,20 @@ def test_the_holes_of_a_built_dataset_are_filled(tmp_path: Path, zygote: Zygote)
     assert desk.do("doctor", "run").returncode == 0
     more = desk.do("build", *task, "--run", "task", "--target", "14", "--samples", "1")
     assert more.returncode == 0, more.stderr
-    changed = desk.do(*covering, "--budget-documents", "20")
-    assert changed.returncode == 2
-    assert "holes: " in changed.stderr
+    # What is to be filled is what was missing when this run began.
+    assert desk.do(*covering, "--budget-documents", "20").returncode == 0
+    tried = json_of(desk.do(*covering[:-2], "--budget-documents", "20", "--dry-run", "--json"))
+    assert tried["trial_documents"] == 10
+
+
+def test_documents_that_were_read_for_a_run_that_never_began_are_no_obstacle(tmp_path: Path, zygote: Zygote) -> None:
+    desk = Coast(tmp_path, zygote)
+    asyncio.run(Pile.open([desk.corpus], tmp_path / "run" / "pile", embedder=embeddings(), section_chars=900))
+    refused = desk.do(*desk.extract("run"))
+    assert refused.returncode == 2
+    assert "sections of 900 characters" in refused.stderr
+    anew = desk.do(*desk.extract("run", "--new-run"))
+    assert anew.returncode == 0, anew.stderr
 
 
 # Dry runs and mistakes.

@@ -356,6 +356,7 @@ def pull(number: int, **changed: Any) -> PullRecord:
         cells=[],
         vectors=b"\0\0" * 4,
         texts=[],
+        failures=[],
         distance=None,
         reward=None,
         note="",

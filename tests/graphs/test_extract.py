@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -29,6 +30,7 @@ from searchinstruct_graph.graphs import extract as extracting
 from searchinstruct_graph.graphs.extract import build_extract
 from searchinstruct_graph.graphs.extract import graph as extract_graph
 from searchinstruct_graph.graphs.extraction import ExtractResult, extract
+from searchinstruct_graph.models import embeddings as embedding
 from tests.datasets.test_ledger import instruction, outcome
 from tests.support.coast import EXAMPLES, KINDS, add_record, kind_of, records, write_coast
 from tests.support.extractive import extractive
@@ -47,8 +49,8 @@ def coast(tmp_path: Path) -> str:
 
 
 def settings(corpus: str, **more: Any) -> ExtractContext:
-    """A run that reads 20 documents with the offline model."""
-    return ExtractContext(**{"corpus": [corpus], "budget_documents": BUDGET, **more})
+    """A run that reads 20 documents with the offline model, some of them side by side before anything is chosen."""
+    return ExtractContext(**{"corpus": [corpus], "budget_documents": BUDGET, "warmup": 0.2, **more})
 
 
 async def run(folder: Path, context: ExtractContext, **more: Any) -> ExtractResult:
@@ -782,14 +784,76 @@ async def test_coverage_reads_what_fills_the_holes_of_a_run(tmp_path: Path, coas
     assert Kept(tmp_path / "pieces").told() == kept.told()
 
 
-async def test_a_run_to_cover_that_has_changed_is_told(tmp_path: Path, coast: str) -> None:
+async def test_a_run_to_cover_may_change_or_go_once_another_fills_its_holes(tmp_path: Path, coast: str) -> None:
     await write_covered(tmp_path / "task")
     covering = settings(coast, reward="coverage", cover=str(tmp_path / "task"))
+    await run(tmp_path / "whole", covering)
     await run(tmp_path / "run", covering, documents=8)
     (tmp_path / "task").rename(tmp_path / "before")
+    await run(tmp_path / "run", covering, documents=4)
     await write_covered(tmp_path / "task", KEYWORDS[1])
-    with pytest.raises(UsageError, match="holes: "):
-        await run(tmp_path / "run", covering)
+    await run(tmp_path / "run", covering)
+    assert Kept(tmp_path / "run").told() == Kept(tmp_path / "whole").told()
+
+
+async def test_pairs_that_became_no_row_fill_no_hole(tmp_path: Path, coast: str) -> None:
+    await write_covered(tmp_path / "task")
+    await run(tmp_path / "run", settings(coast, reward="coverage", cover=str(tmp_path / "task")))
+    kept = Kept(tmp_path / "run")
+    filled = sum(cell >= 0 for pull in kept.pulls for cell in pull["cells"])
+    assert 0 < filled <= len(kept.rows) < sum(len(pull["owners"]) for pull in kept.pulls)
+
+
+class Jittered:
+    """Embeddings that are never twice the same to the last digit, as a provider's are."""
+
+    name = "jittered"
+    dimensions = 256
+
+    def trust(self, language: str) -> float:
+        return 1.0
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        noise = np.random.default_rng().normal(0.0, 1e-3, (len(texts), self.dimensions))
+        vectors = embedding.embeddings("wordllama").embed(texts) + noise
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+async def test_embeddings_that_differ_a_little_every_time_do_not_stop_a_run(
+    tmp_path: Path, coast: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(embedding._loaded, "jittered", Jittered())
+    context = settings(coast, embeddings="jittered", budget_documents=40)
+    for documents in (5, 9, 9, 3, 40):
+        outcome = await run(tmp_path / "run", context, documents=documents)
+    assert (outcome["read"], outcome["ended"]) == (40, "budget")
+    compiled, config = build_extract(InMemorySaver()), {"configurable": {"thread_id": "1"}, "recursion_limit": 100}
+    result = await compiled.ainvoke(GIVEN, config, context=context)
+    assert sum(len(pull["uris"]) for pull in result["pulls"]) == 40
+
+
+async def test_a_trial_reads_as_many_documents_as_it_says(tmp_path: Path) -> None:
+    large = write_coast(tmp_path / "large", 160)
+    outcome = await run(tmp_path / "run", settings(large, budget_documents=600, baseline="random"), documents=10)
+    assert (outcome["budget"], outcome["read"], outcome["ended"]) == (600, 10, "documents")
+
+
+def test_settings_that_do_not_go_together_are_refused(coast: str) -> None:
+    with pytest.raises(UsageError, match="leave out tune or coverage"):
+        settings(coast, tune=True, embeddings="huggingface:base", reward="coverage", cover="run")
+    with pytest.raises(UsageError, match="name it with cover"):
+        settings(coast, reward="coverage")
+    with pytest.raises(UsageError, match="leave out reward or baseline"):
+        settings(coast, reward="coverage", cover="run", baseline="all")
+
+
+async def test_a_covered_run_gives_the_examples_or_the_holes(tmp_path: Path, coast: str) -> None:
+    await write_covered(tmp_path / "task")
+    with pytest.raises(UsageError, match="leave out cover or the examples"):
+        await run(tmp_path / "run", settings(coast, cover=str(tmp_path / "task")))
+    outcome = await extract([], tmp_path / "run", settings(coast, cover=str(tmp_path / "task")))
+    assert outcome["read"] == BUDGET
+    assert not any(pull["cells"] for pull in Kept(tmp_path / "run").pulls)
 
 
 async def test_a_run_without_holes_cannot_be_covered(tmp_path: Path, coast: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from searchinstruct_graph.selection.alignment import LEAST_DOCUMENTS, Alignment, align, contrast
+from searchinstruct_graph.selection.alignment import LEAST_DOCUMENTS, Alignment, align
 
 Matrix = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def test_a_strong_ridge_is_the_identity() -> None:
 def test_fewer_than_fifty_documents_with_pairs_change_nothing() -> None:
     documents, pairs, owner = planted(200, 1)
     few = owner < LEAST_DOCUMENTS - 1
-    assert align(documents, pairs[few], owner[few], steps=5).matrix is None
+    assert align(documents, pairs[few], owner[few]).matrix is None
     enough = owner < LEAST_DOCUMENTS
     assert align(documents, pairs[enough], owner[enough]).matrix is not None
     assert align(documents, np.zeros((0, 12)), []).matrix is None
@@ -106,48 +106,6 @@ def test_apply_leaves_its_input_alone() -> None:
     assert (rows == 5).all()
 
 
-def test_the_gradient_is_that_of_the_loss() -> None:
-    documents, pairs, owner = planted(20, 3, width=5)
-    positives = pairs[np.unique(owner, return_index=True)[1]]
-    matrix = np.eye(5) + 0.3 * np.random.default_rng(0).normal(size=(5, 5))
-    _, gradient = contrast(matrix, documents, positives, 0.5)
-    for at in np.ndindex(5, 5):
-        step = np.zeros((5, 5))
-        step[at] = 1e-6
-        above, below = (contrast(matrix + sign * step, documents, positives, 0.5)[0] for sign in (1, -1))
-        assert gradient[at] == pytest.approx((above - below) / 2e-6, abs=1e-5)
-
-
-def test_the_loss_of_a_perfect_map_is_that_of_its_temperature() -> None:
-    loss, _ = contrast(np.eye(4), np.eye(4), np.eye(4), 0.5)
-    assert loss == pytest.approx(np.log(1 + 3 * np.exp(-2)))
-    # A document that the map loses cannot pull.
-    loss, gradient = contrast(np.zeros((4, 4)), np.eye(4), np.eye(4), 0.5)
-    assert loss == pytest.approx(np.log(4))
-    assert not gradient.any()
-
-
-def test_infonce_steps_tell_documents_apart_that_the_closed_form_mixes_up() -> None:
-    def shared(seed: int) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
-        # All documents share a strong part that says nothing.
-        documents, pairs, owner = planted(300, seed, 24, 0.6)
-        common = np.zeros(24)
-        common[0] = 3
-        return unit(documents + common), unit(pairs + common), owner
-
-    seen, unseen = shared(1), shared(2)
-    closed = align(*seen, ridge=20)
-    stepped = align(*seen, ridge=20, steps=300)
-    assert found(stepped, *unseen) > found(closed, *unseen) + 0.05
-
-
-def test_steps_follow_their_seed() -> None:
-    given_pairs = planted(80, 1)
-    first, again, other = (learnt(*given_pairs, steps=4, seed=seed) for seed in (0, 0, 1))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
 @pytest.mark.parametrize(
     ("change", "what"),
     [
@@ -161,8 +119,6 @@ def test_steps_follow_their_seed() -> None:
         ({"documents": np.ones(12)}, "one width"),
         ({"ridge": 0.0}, "ridge"),
         ({"ridge": float("nan")}, "ridge"),
-        ({"temperature": -1.0}, "temperature"),
-        ({"steps": -1}, "steps"),
     ],
 )
 def test_bad_input_is_refused(change: dict[str, Any], what: str) -> None:

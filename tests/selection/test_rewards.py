@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.selection.rewards import (
     EPSILON,
     KEPT,
+    LEAST_PAIRS,
+    REWARDS,
     Cells,
     Coverage,
     Estimates,
@@ -17,6 +20,7 @@ from searchinstruct_graph.selection.rewards import (
     Reward,
     Similarity,
     Transport,
+    reward_of,
 )
 from searchinstruct_graph.selection.transport import transport_distance
 
@@ -125,6 +129,35 @@ class TestCoverage:
         holes = np.array([3.0])
         Coverage(holes).landed(np.array([0]))
         assert holes.tolist() == [3.0]
+
+
+class TestByName:
+    @pytest.mark.parametrize("name", REWARDS)
+    @pytest.mark.parametrize("least", [1, LEAST_PAIRS])
+    def test_is_the_reward_of_that_name(self, name: str, least: int) -> None:
+        target, pairs, cells = around(0, 20, 1), around(1, 8, 2), np.array([0, 1, 1, -1, 0, 0, 1, 1])
+        reward = reward_of(name, target, np.array([4.0, 2.0]), least)
+        expected = {
+            "transport": -transport_distance(pairs, target),
+            "divergence": -transport_distance(pairs, target, debiased=True, epsilon=EPSILON),
+            "similarity": float((pairs @ unit(target.mean(axis=0))).mean()),
+            "coverage": (3 * 4 + 4 * 2) / (8 * 4),
+        }[name]
+        assert reward(pairs, cells, DRAW(0)) == pytest.approx(expected, abs=1e-6)
+        assert reward(pairs[:least], cells[:least], DRAW(0)) is not None
+        assert reward(pairs[: least - 1], cells[: least - 1], DRAW(0)) is None
+
+    def test_five_pairs_are_the_fewest_that_are_believed(self) -> None:
+        for name in REWARDS:
+            reward = reward_of(name, around(0, 20, 1), np.ones(1))
+            assert reward(around(0, 4, 2), np.zeros(4, np.int64), DRAW(0)) is None
+            assert reward(around(0, 5, 2), np.zeros(5, np.int64), DRAW(0)) is not None
+
+    def test_what_cannot_be_made_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="reward is 'price': give one of 'transport', "):
+            reward_of("price", AXIS)
+        with pytest.raises(UsageError, match="needs holes"):
+            reward_of("coverage", AXIS)
 
 
 def estimates(reward: Reward, sizes: list[int], stand_ins: list[Matrix] | None = None, **more: object) -> Estimates:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.selection import Landed, Pull, SelectionSettings, Selector
+from searchinstruct_graph.selection import selector as module
+from searchinstruct_graph.selection.alignment import Alignment
 from searchinstruct_graph.selection.rewards import Matrix
 
 WIDE = 24
@@ -21,8 +24,6 @@ KINDS = 12
 
 Extracted = tuple[Matrix, list[int], list[int]]
 Extraction = Callable[[Pull], Extracted]
-Turn = Callable[[list[Pull]], int]
-"""Which of the pulls in flight lands next."""
 
 
 def unit(rows: NDArray[np.floating]) -> Matrix:
@@ -66,37 +67,30 @@ class Run(NamedTuple):
         return [document for pull in self.pulls for document in pull.documents]
 
 
-def first(flying: list[Pull]) -> int:
-    return 0
-
-
-def finish(
-    selector: Selector, extract: Extraction, turn: Turn = first, *, eager: bool = False, most: int = 10**9
-) -> Run:
-    """Drive the selector as a runner does; eager: let pulls land although another could be issued."""
-    flying: list[Pull] = []
+def finish(selector: Selector, extract: Extraction, early: Callable[[], bool] = lambda: False) -> Run:
+    """Drive the selector as a runner does; `early` says whether a pull lands although another could be issued."""
+    flying: deque[Pull] = deque()
     run = Run([], [], selector)
-    while len(run.pulls) < most:
+    issuing = True
+    while issuing or flying:
         if selector.needs_clusters():
             selector.form_clusters()
-        if selector.ready() and not (eager and flying):
+        if issuing and selector.ready() and not (flying and early()):
             pull = selector.next()
             if pull is None:
-                break
-            run.pulls.append(pull)
-            flying.append(pull)
+                issuing = False
+            else:
+                run.pulls.append(pull)
+                flying.append(pull)
         else:
-            pull = flying.pop(turn(flying))
-            run.landed.extend(selector.land(pull.number, *extract(pull)))
-    while flying:
-        pull = flying.pop(turn(flying))
-        run.landed.extend(selector.land(pull.number, *extract(pull)))
+            pull = flying.popleft()
+            run.landed.append(selector.land(pull.number, *extract(pull)))
     return run
 
 
-def choose(w: World, *, skip: Collection[int] = (), holes: NDArray[np.float64] | None = None, **more: Any) -> Selector:
+def choose(w: World, *, holes: NDArray[np.float64] | None = None, **more: Any) -> Selector:
     chosen = SelectionSettings(**({"budget": 60, "clusters": KINDS} | more))
-    return Selector(w.vectors, w.target, chosen, skip=skip, holes=holes)
+    return Selector(w.vectors, w.target, chosen, holes=holes)
 
 
 WORLD = world()
@@ -197,36 +191,22 @@ class TestPulls:
         warmup=st.sampled_from([0.0, 0.05, 0.2, 0.3]),
         in_flight=st.integers(1, 9),
         baseline=st.sampled_from(["", "", "random", "all"]),
-        skipped=st.sets(st.integers(0, 119), max_size=30),
         seed=st.integers(0, 50),
     )
     def test_the_budget_holds_and_nothing_is_read_twice(
-        self, budget: int, documents: int, warmup: float, in_flight: int, baseline: str, skipped: set[int], seed: int
+        self, budget: int, documents: int, warmup: float, in_flight: int, baseline: str, seed: int
     ) -> None:
         w = world(documents)
-        skip = {document for document in skipped if document < documents}
         draw = np.random.default_rng(seed)
-        run = finish(
-            choose(
-                w,
-                budget=budget,
-                clusters=None,
-                warmup=warmup,
-                in_flight=in_flight,
-                baseline=baseline,
-                seed=seed,
-                skip=skip,
-            ),
-            w.extract,
-            lambda flying: int(draw.integers(len(flying))),
-        )
-        assert len(run.read) == len(set(run.read)) == min(budget, documents - len(skip))
-        assert not skip & set(run.read)
+        given_settings: dict[str, Any] = {"warmup": warmup, "in_flight": in_flight, "baseline": baseline, "seed": seed}
+        selector = choose(w, budget=budget, clusters=None, **given_settings)
+        run = finish(selector, w.extract, lambda: bool(draw.random() < 0.5))
+        assert len(run.read) == len(set(run.read)) == min(budget, documents)
         per_pull = math.ceil(budget / 200)
         assert all(0 < len(pull.documents) <= per_pull for pull in run.pulls)
         assert [pull.number for pull in run.pulls] == list(range(len(run.pulls)))
         assert [landed.number for landed in run.landed] == list(range(len(run.pulls)))
-        if not baseline and budget < documents - len(skip):
+        if not baseline and budget < documents:
             assert sum(len(pull.documents) for pull in run.pulls if pull.cluster is None) <= warmup * budget + 1e-9
 
     def test_an_exhausted_arm_gives_its_remainder(self) -> None:
@@ -248,6 +228,14 @@ class TestPulls:
     def test_no_warm_up(self) -> None:
         run = finish(choose(WORLD, warmup=0.0), WORLD.extract)
         assert all(pull.cluster is not None for pull in run.pulls)
+
+    @pytest.mark.parametrize(("chunk", "widest"), [(4_096, 1_024), (7, 1_024), (7, 10), (1, 1)])
+    def test_documents_are_ordered_in_chunks(self, chunk: int, widest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        monkeypatch.setattr(module, "WIDEST", widest)
+        w = world(50)
+        expected = np.sort(w.vectors @ w.target.T, axis=1)[:, -5:].mean(axis=1)
+        assert module._closeness(choose(w), Alignment(None)) == pytest.approx(expected, abs=1e-6)
 
     def test_documents_without_a_vector_can_be_read(self) -> None:
         w = world(100)
@@ -275,13 +263,13 @@ class TestOrderOfEvents:
     @settings(max_examples=20, deadline=None)
     @given(
         seed=st.integers(0, 10**6),
-        eager=st.booleans(),
+        share=st.sampled_from([0.2, 0.5, 1.0]),
         prior=st.sampled_from(["documents", "mean"]),
         reward=st.sampled_from(["transport", "divergence", "similarity", "coverage"]),
         neighbours=st.sampled_from([0.0, 0.2]),
     )
-    def test_neither_the_order_nor_the_time_of_landing_matters(
-        self, seed: int, eager: bool, prior: str, reward: str, neighbours: float
+    def test_the_time_of_landing_does_not_matter(
+        self, seed: int, share: float, prior: str, reward: str, neighbours: float
     ) -> None:
         w = world(300)
         more: dict[str, Any] = {
@@ -289,7 +277,7 @@ class TestOrderOfEvents:
         }  # fmt: skip
         plain = finish(choose(w, **more), w.extract)
         draw = np.random.default_rng(seed)
-        other = finish(choose(w, **more), w.extract, lambda flying: int(draw.integers(len(flying))), eager=eager)
+        other = finish(choose(w, **more), w.extract, lambda: bool(draw.random() < share))
         assert other.pulls == plain.pulls
         assert other.landed == plain.landed
         assert other.selector.summary() == plain.selector.summary()
@@ -307,7 +295,7 @@ class TestOrderOfEvents:
             if again.needs_clusters():
                 again.restore_clusters(state)
             assert again.next() == expected
-            assert again.land(expected.number, *pairs) == [whole.landed[expected.number]]
+            assert again.land(expected.number, *pairs) == whole.landed[expected.number]
         rest = finish(again, w.extract)
         assert rest.pulls == whole.pulls[stopped:]
         assert again.summary() == whole.selector.summary()
@@ -339,12 +327,31 @@ class TestOrderOfEvents:
         assert not selector.ready()
         with pytest.raises(RuntimeError, match="landed"):
             selector.next()
-        assert pulls[1] is not None
-        assert selector.land(1, *WORLD.extract(pulls[1])) == []
-        assert not selector.ready()
         assert pulls[0] is not None
-        assert [landed.number for landed in selector.land(0, *WORLD.extract(pulls[0]))] == [0, 1]
+        assert selector.land(0, *WORLD.extract(pulls[0])) == Landed(0, None, None, None)
         assert selector.ready()
+
+    @settings(max_examples=20, deadline=None)
+    @given(before=st.integers(0, 12), seed=st.integers(0, 10**6))
+    def test_pulls_land_in_the_order_of_their_numbers(self, before: int, seed: int) -> None:
+        """In the warm-up and after it any other number is refused, and the refusal changes nothing."""
+        draw = np.random.default_rng(seed)
+        selector = choose(WORLD, warmup=0.1, in_flight=4)
+        refused = 0
+
+        def extract(pull: Pull) -> Extracted:
+            nonlocal refused
+            others = [pull.number - 1, pull.number + 1, pull.number + int(draw.integers(2, 9))]
+            for other in others if pull.number >= before else []:
+                with pytest.raises(ValueError, match=f"Pull {other} cannot land: .* {pull.number} is the next"):
+                    selector.land(other, np.zeros((0, WIDE), np.float32), [])
+                refused += 1
+            return WORLD.extract(pull)
+
+        run = finish(selector, extract, lambda: bool(draw.random() < 0.3))
+        plain = finish(choose(WORLD, warmup=0.1, in_flight=4), WORLD.extract)
+        assert refused == 3 * (60 - before)
+        assert (run.pulls, run.landed) == (plain.pulls, plain.landed)
 
     def test_clusters_wait_for_the_warm_up(self) -> None:
         selector = choose(WORLD, budget=20, warmup=0.2, in_flight=8)
@@ -370,10 +377,10 @@ class TestOrderOfEvents:
 
 class TestSummary:
     def test_accounts_for_everything(self) -> None:
-        run = finish(choose(WORLD, skip=[0, 1, 2]), WORLD.extract)
+        run = finish(choose(WORLD), WORLD.extract)
         summary = run.selector.summary()
         assert [arm["cluster"] for arm in summary] == list(range(len(summary)))
-        assert sum(arm["size"] for arm in summary) == len(WORLD.vectors) - 3
+        assert sum(arm["size"] for arm in summary) == len(WORLD.vectors)
         assert sum(arm["read"] for arm in summary) == 60
         assert sum(arm["pairs"] for arm in summary) == WORLD.pairs[run.read].sum()
         nearest = min((arm for arm in summary if arm["distance"] is not None), key=lambda arm: arm["distance"] or 0.0)
@@ -426,8 +433,6 @@ class TestRefusals:
             Selector(WORLD.vectors, WORLD.target[:, :5], chosen)
         with pytest.raises(UsageError, match="not finite"):
             Selector(WORLD.vectors, np.full((3, WIDE), np.nan, np.float32), chosen)
-        with pytest.raises(UsageError, match="outside"):
-            Selector(WORLD.vectors, WORLD.target, chosen, skip=[len(WORLD.vectors)])
 
     def test_landings(self) -> None:
         selector = choose(WORLD)
@@ -436,7 +441,8 @@ class TestRefusals:
         one = unit(np.ones((1, WIDE)))
         stranger = next(document for document in range(9) if document not in pull.documents)
         for number, vectors, owner, cells, words in (
-            (1, one, pull.documents[:1], None, "not issued"),
+            (1, one, pull.documents[:1], None, "and 0 is the next"),
+            (-1, one, pull.documents[:1], None, "and 0 is the next"),
             (0, one, [stranger], None, "not one of the pull's"),
             (0, one * np.nan, pull.documents[:1], None, "not finite"),
             (0, one, pull.documents[:1], [1, 2], "2 cells for 1 pairs"),
@@ -445,8 +451,9 @@ class TestRefusals:
             with pytest.raises(ValueError, match=words):
                 selector.land(number, vectors, owner, cells)
         selector.land(0, one, pull.documents[:1])
-        with pytest.raises(ValueError, match="landed already"):
-            selector.land(0, one, pull.documents[:1])
+        for number in (0, 1):
+            with pytest.raises(ValueError, match="every pull that was issued has landed"):
+                selector.land(number, one, pull.documents[:1])
 
     def test_cells_beyond_the_holes(self) -> None:
         selector = choose(WORLD, reward="coverage", holes=np.ones(2))

@@ -24,9 +24,8 @@ from searchinstruct_graph.selection.tuning import (
     RECORD,
     TuningProgress,
     batches,
-    candidates,
     checked_encoder,
-    near_others,
+    no_negatives,
     rate_share,
     step_count,
     tune_encoder,
@@ -143,7 +142,6 @@ class TestWithoutTraining:
             {"rate": math.nan},
             {"temperature": -1.0},
             {"temperature": math.inf},
-            {"hard_negatives": -1},
             {"seed": -1},
         ],
     )
@@ -182,14 +180,9 @@ class TestBatches:
         pairs = tuning.Pairs(
             ["a", "b", "c"], ["p", "q", "p", "r", "s"], np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 2, 3])
         )
-        others, masked = candidates(np.array([0, 2]), np.array([3, 4, 1, 2]), pairs)
-        assert others.tolist() == [0, 2, 1, 3, 4]
-        assert masked.tolist() == [[False, True, True, False, False], [True, False, False, True, False]]
-
-    def test_mined_pairs_are_of_others_by_rank(self) -> None:
-        texts = np.array([[1, 0], [0.9, 0.1], [0.8, 0.2], [0.5, 0.5], [0, 1]], dtype=np.float32)
-        found = near_others(np.array([[1, 0], [0, 1]], dtype=np.float32), texts, np.array([0, 1, 1, 0, 1]), 1, 200)
-        assert [near.tolist() for near in found] == [[2, 4], [0]]
+        masked = no_negatives(np.array([0, 2, 1, 4]), pairs)
+        assert masked.astype(int).tolist() == [[0, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+        assert no_negatives(np.array([3, 2]), pairs).all(axis=0).tolist() == [False, False]
 
     def test_the_rate_rises_and_falls(self) -> None:
         shares = [rate_share(step, 50) for step in range(50)]
@@ -222,7 +215,7 @@ class TestTraining:
 
     def test_a_seed_gives_equal_weights(self, base: str, tmp_path: Path) -> None:
         torch = pytest.importorskip("torch")
-        short: dict[str, Any] = {"epochs": 1, "batch": 16, "rate": 1e-3, "hard_negatives": 2}
+        short: dict[str, Any] = {"epochs": 1, "batch": 16, "rate": 1e-3}
         digests = []
         for name, seed in (("one", 3), ("two", 3), ("three", 4)):
             torch.rand(5)
@@ -241,7 +234,7 @@ class TestTraining:
     def test_gradients_of_parts_are_the_gradient_of_the_whole(self, base: str) -> None:
         torch = pytest.importorskip("torch")
         pairs = tuning._examined(*both()[0])
-        batch = tuning._batch(np.arange(20), np.arange(30, 40), pairs)
+        batch = tuning._batch(np.arange(20), pairs)
         model = tuning._Model(base)
         whole = torch.cat([model._encoded(batch.texts, [at]) for at in range(len(batch.texts))])
         tuning._loss(torch, batch, whole, 0.05).backward()
@@ -257,11 +250,12 @@ class TestTraining:
 
     def test_the_loss_is_the_formula(self) -> None:
         torch = pytest.importorskip("torch")
-        batch = tuning._Batch([], np.array([0, 1]), np.array([[False, False, True], [True, False, False]]))
+        batch = tuning._Batch([], np.array([0, 1, 1]), np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=bool))
         vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0], [0.0, 1.0]])
         first = -math.log(math.exp(0.6 / 0.5) / (math.exp(0.6 / 0.5) + math.exp(1.0 / 0.5)))
         second = -math.log(math.exp(0.0) / (math.exp(0.0) + math.exp(1.0 / 0.5)))
-        assert float(tuning._loss(torch, batch, vectors, 0.5)) == pytest.approx((first + second) / 2, rel=1e-5)
+        third = -math.log(math.exp(1.0 / 0.5) / (math.exp(0.8 / 0.5) + math.exp(1.0 / 0.5)))
+        assert float(tuning._loss(torch, batch, vectors, 0.5)) == pytest.approx((first + second + third) / 3, rel=1e-5)
 
     def test_a_finished_folder_is_handed_back(self, base: str, tuned: tuning.TunedEncoder) -> None:
         def never(progress: TuningProgress) -> None:
@@ -330,7 +324,7 @@ class TestTraining:
         documents = [*warmup.documents, "آب " * 5_000, "\ud800 نان", warmup.documents[0]]
         questions = [*warmup.questions, *(f"water {number}" for number in range(60)), "bread \udfff", "水 面包"]
         owner = [*warmup.owner, *[33] * 60, 34, 35]
-        tuned = tune_encoder(base, documents, questions, owner, tmp_path / "out", epochs=1, batch=8, hard_negatives=3)
+        tuned = tune_encoder(base, documents, questions, owner, tmp_path / "out", epochs=1, batch=8)
         assert (tuned.documents, tuned.pairs) == (35, 128)
         assert math.isfinite(tuned.loss_before)
         assert math.isfinite(tuned.loss_after)

@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from typing_extensions import TypedDict
 
 from tests.support import island
-from tests.support.coast import EXAMPLES, kind_of, records, write_coast
+from tests.support.coast import EXAMPLES, add_record, kind_of, records, write_coast
 from tests.support.dev_server import DevServer
 from tests.support.scripted_llm import ScriptedLLM
 from tests.support.search_services import SearchServices
@@ -161,6 +161,11 @@ async def test_documents_like_the_examples_are_read_without_blocking_the_server(
     assert len(state["values"]["rows"]) == len(result["rows"])  # type: ignore[call-overload]
     history = await client.threads.get_history(thread, limit=50)
     assert {"choose", "collect"} <= {step for each in history for step in each["next"]}
+    # Other documents in the same place are another run's; this thread's are still at hand.
+    add_record(corpus, "light-new", "The Brim lighthouse is a tower of brick.")
+    for _ in range(2):
+        again: Any = await client.runs.wait(None, "extract", input=given, context=context)
+        assert sum(len(pull["uris"]) for pull in again["pulls"]) == 20
     assert "Blocking" not in server.log()
 
 

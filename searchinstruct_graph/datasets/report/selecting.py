@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 from searchinstruct_graph.datasets.report.charts import Disc, Line, disc_map, line_chart, parted_bar
 from searchinstruct_graph.datasets.report.markup import Child, Html, cut, folded, joined, own, table, tag
 from searchinstruct_graph.datasets.report.summary import a_row, money, percent
+from searchinstruct_graph.datasets.selection_facts import REWARD_WORDS, most_read
 
 if TYPE_CHECKING:
     from searchinstruct_graph.datasets.selection_facts import ClusterFacts, Counterpart, SelectionFacts
 
 _CLUSTERS = 30
-_REWARDS = {
-    "transport": "minus the optimal-transport distance from a cluster's pairs to the examples",
-    "divergence": "minus the Sinkhorn divergence between a cluster's pairs and the examples",
-    "similarity": "the mean cosine of a cluster's pairs to the examples' centre",
-    "coverage": "how much the cells of a cluster's pairs still lack in the run that is covered",
-}
 
 
 def selection(found: SelectionFacts, telling: Mapping[int, Sequence[str]]) -> Html:
@@ -51,7 +46,7 @@ def _told(found: SelectionFacts) -> str:
         f"{found['read']:,}{pile} were read in {found['pulls']:,} pulls: {found['warmup_read']:,} at random (the warm-up), then "
         f"{chosen:,}{clusters}, chosen for their likeness to {found['examples']:,} example pairs (EQUAL, arXiv 2505.12250). The "
         "examples are not in the data. A cluster's reward is "
-        f"{_REWARDS.get(found['reward'], found['reward'])}; a bandit weighs it against how seldom the cluster was tried."
+        f"{REWARD_WORDS.get(found['reward'], found['reward'])}; a bandit weighs it against how seldom the cluster was tried."
     )
 
 
@@ -108,7 +103,7 @@ def _against(found: SelectionFacts, other: Counterpart) -> Html:
         ("refused as off target", percent(found["off_target"], found["pairs"]), percent(other["off_target"], other["pairs"])),
         ("accepted rows", f"{found['accepted']:,}", f"{other['accepted']:,}"),
         ("accepted rows a document", _per(found["accepted"], found["read"]), _per(other["accepted"], other["read"])),
-        ("distance to the examples", _decimals(mine, 3), _decimals(other["distance"], 3)),
+        (f"distance to the examples, of {found['sample']:,} pairs", _decimals(mine, 3), _decimals(other["distance"], 3)),
         ("model calls an accepted row", a_row(found["model_calls"], found["accepted"]),
          a_row(other["model_calls"], other["accepted"])),
         ("cost an accepted row", _paid(found["cost_usd"], found["accepted"]), _paid(other["cost_usd"], other["accepted"])),
@@ -117,13 +112,21 @@ def _against(found: SelectionFacts, other: Counterpart) -> Html:
     header: list[Child] = ["", "this run", joined(own(other["name"], 60), kind)]
     shown = table(header, rows, caption="Beside another run of the same examples", numbers=(1, 2))
     warnings = [
+        "" if other["same_pile"] else "They have read different piles: what differs need not come from the choice.",
         "" if found["read"] == other["read"] else "The two have not read equally many documents.",
-        "" if found["documents"] == other["documents"] else "Their piles are not of one size.",
         ""
         if other["comparable"]
         else "They see pairs through different encoders, so their distances cannot be compared.",
     ]
-    return joined(shown, _quiet(" ".join(filter(None, warnings))) if any(warnings) else None)
+    said = _quiet(" ".join(filter(None, warnings))) if any(warnings) else None
+    return joined(shown, said, _differences(other))
+
+
+def _differences(other: Counterpart) -> Html | None:
+    if not other["differences"]:
+        return None
+    rows = [[own(name, 60), own(mine, 80), own(theirs, 80)] for name, mine, theirs in other["differences"]]
+    return table(["", "this run", "the other"], rows, caption="They differ in more than the choice")
 
 
 def _empty(found: SelectionFacts) -> Html | None:
@@ -153,11 +156,13 @@ _FAILURES = {
 
 
 def _distances(found: SelectionFacts) -> Html:
+    from searchinstruct_graph.selection.rewards import LEAST_PAIRS
+
     title = "Distance to the examples."
     if not found["curve"]:
         why = (
             f"Not measured: {found['sample']:,} pairs are too few to take a distance from."
-            if found["sample"] < _LEAST
+            if found["sample"] < LEAST_PAIRS
             else "Not measured: this run has not kept the examples' vectors; the same extract command adds them."
         )
         return tag("figure", tag("figcaption", tag("b", title)), _quiet(why))
@@ -167,17 +172,15 @@ def _distances(found: SelectionFacts) -> Html:
         Line("everything extracted so far", "line-0", found["curve"]),
         Line("what was chosen, without the warm-up", "line-1", found["chosen_curve"]),
         Line("the warm-up's own pairs: as at random", "line-2",
-             [(found["curve"][0][0], random), (ends, random)] if random is not None else []),
+             [(found["warmup_read"], random), (ends, random)] if random is not None else []),
         Line(f"the other run, {cut(other['name'], 40)}" if other else "", "line-3", other["curve"] if other else []),
     ]  # fmt: skip
     note = (
         f"Optimal transport with 1 - cosine as cost, from {found['sample']:,} pairs drawn from all up to there to the "
-        "examples: 0 for equal sets. Every point is taken from as many pairs, because few look farther away than many."
+        "examples: 0 for equal sets. Every point is taken from as many pairs, because few look farther away than many; a line "
+        "begins where there are so many."
     )
     return line_chart(title, lines, x_name="documents read", y_name="distance", note=note, digits=3)
-
-
-_LEAST = 5
 
 
 def _regret(found: SelectionFacts) -> Html | None:
@@ -195,16 +198,23 @@ def _regret(found: SelectionFacts) -> Html | None:
     ends = found["regret"][-1][0]
     lines = [
         Line("this run", "line-0", found["regret"]),
-        Line("as the warm-up goes: at random", "line-2",
+        Line("expected at random", "line-2",
              [(0.0, 0.0), (ends, random * ends)] if random is not None else []),
     ]  # fmt: skip
     best = f"cluster {found['best']}"
     note = (
         f"Summed up over the documents in the order of reading: what the best cluster ({best}) is worth less what the "
         "document's own cluster is worth, both by everything that was extracted from them. Flat where the best is read. A "
-        "cluster of few pairs looks worse than it is, and one without a pair counts as the worst."
+        "cluster of few pairs looks worse than it is, and one without a pair counts as the worst. At random: the mean over the "
+        f"documents of every cluster that was read, {_share_known(found)} of the pile."
     )
     return line_chart(title, lines, x_name="documents read", y_name="cumulative regret", note=note, start=0.0)
+
+
+def _share_known(found: SelectionFacts) -> str:
+    """Of the documents, the share in clusters of which something is known."""
+    clusters = found["clusters"]
+    return percent(sum(each["size"] for each in clusters if each["read"]), sum(each["size"] for each in clusters))
 
 
 def _words_of(telling: Mapping[int, Sequence[str]], cluster: int) -> list[str]:
@@ -212,42 +222,48 @@ def _words_of(telling: Mapping[int, Sequence[str]], cluster: int) -> list[str]:
 
 
 def _table_of_clusters(found: SelectionFacts, telling: Mapping[int, Sequence[str]]) -> Html | None:
-    from searchinstruct_graph.datasets.selection_facts import most_read
+    from searchinstruct_graph.selection.rewards import LEAST_PAIRS
 
     if not found["clusters"]:
         return None if found["baseline"] else _quiet("The clusters are formed when the warm-up is read.")
     ranked = most_read(found["clusters"])
     shown = [each for each in ranked if each["read"]][:_CLUSTERS]
     longest = max((each["read"] for each in shown), default=0)
-    body = [_cluster(each, found["best"], _words_of(telling, each["cluster"]), longest) for each in shown]
+    valued = any(each["reward"] is not None for each in ranked)
+    body = [
+        _cluster(each, found["best"], _words_of(telling, each["cluster"]), longest, valued=valued) for each in shown
+    ]
     header: list[Child] = [
-        "cluster", "telling words", "documents", "read", tag("span", "bar of documents read", class_="hidden"), "pairs",
-        "reward", "distance",
+        "cluster", "telling words", "documents", "pulls", "read", tag("span", "bar of documents read", class_="hidden"),
+        "pairs", *(["reward"] if valued else []), "distance",
     ]  # fmt: skip
-    listed = table(header, body, caption="Documents read of every cluster", numbers=(2, 3, 5, 6, 7))
+    numbers = (2, 3, 4, *range(6, len(header)))
+    listed = table(header, body, caption="Pulls and documents read of every cluster", numbers=numbers)
     rest = ranked[len(shown) :]
     unread = sum(not each["read"] for each in rest)
     others = sum(each["read"] for each in rest)
     more = [
-        "Grey: read in the warm-up. ★: the highest reward. A reward is of a cluster's pairs, a distance theirs to the examples "
-        f"(from {_LEAST} pairs on).",
+        "Grey: read in the warm-up, which is no pull of a cluster.",
+        "★: the highest reward. A reward is of a cluster's pairs." if valued else "",
+        f"A distance is that of a cluster's pairs to the examples (from {LEAST_PAIRS} pairs on).",
         f"{len(rest) - unread:,} more clusters gave {others:,} documents." if others else "",
         f"Of {unread:,} clusters nothing was read." if unread else "",
     ]
     return joined(listed, _quiet(" ".join(filter(None, more))))
 
 
-def _cluster(each: ClusterFacts, best: int | None, words: Sequence[str], longest: int) -> list[Child]:
+def _cluster(each: ClusterFacts, best: int | None, words: Sequence[str], longest: int, *, valued: bool) -> list[Child]:
     chosen = each["read"] - each["at_random"]
     star = tag("span", "★ ", title="the highest reward") if each["cluster"] == best else None
     return [
         joined(star, str(each["cluster"])),
         joined(own(", ".join(words), 100)) if words else tag("span", "–", class_="quiet"),
         f"{each['size']:,}",
+        f"{each['pulls']:,}",
         f"{each['read']:,}",
         parted_bar([(chosen, ""), (each["at_random"], "at-random")], longest),
         f"{each['pairs']:,}",
-        _decimals(each["reward"]),
+        *([_decimals(each["reward"])] if valued else []),
         _decimals(each["distance"]),
     ]
 
@@ -268,9 +284,14 @@ def _map(found: SelectionFacts, telling: Mapping[int, Sequence[str]]) -> Html | 
     ]
     share = found["shown_variance"]
     held = f", {percent(share, 1)} of their variance" if share is not None else ""
+    shaded = (
+        "its shade its reward"
+        if found["reward"] != "coverage"
+        else "without a shade, because what a cluster is worth falls as cells are filled"
+    )
     note = (
-        f"The clusters' centres on their first two principal components{held}. A disc's area is the documents in it, its "
-        "shade its reward. Point at one to read its numbers."
+        f"The clusters' centres on their first two principal components{held}. A disc's area is the documents in it, {shaded}. "
+        "Point at one to read its numbers."
     )
     told = f"the mean of the {found['examples']:,} examples"
     return disc_map(
@@ -283,6 +304,7 @@ def _of(each: ClusterFacts, words: Sequence[str]) -> str:
         f"cluster {each['cluster']}",
         ", ".join(words),
         f"{each['size']:,} documents, {each['read']:,} read",
+        f"{each['pulls']:,} pulls" if each["pulls"] else "",
         f"{each['pairs']:,} pairs" if each["read"] else "",
         f"reward {each['reward']:.2f}" if each["reward"] is not None else "",
         f"distance {each['distance']:.2f}" if each["distance"] is not None else "",
