@@ -52,7 +52,7 @@ REWARD_WORDS = {
 
 _HELD = 256
 """Pairs that samples are drawn from."""
-_DRAWS = 8
+_DRAWS = 16
 _KEPT = 32
 """Pairs of the warm-up that a cluster is known by."""
 _NOTES = 10

@@ -87,6 +87,12 @@ class Chooser:
             rows = rows[representatives(rows, MOST_EXAMPLES, 0)]
         return rows.astype(np.float16).astype(np.float32)
 
+    @property
+    def clusters(self) -> int:
+        """How many clusters there are; 0 before they are formed."""
+        labels = self.selector.labels
+        return 0 if labels is None else int(labels.max()) + 1
+
     def replay(self, records: Iterable[PullRecord], clusters: bytes | None) -> tuple[int, int]:
         """Let the selection choose again what it has chosen; returns (pulls, documents read).
 

@@ -36,7 +36,7 @@ from searchinstruct_graph.datasets.seeds import Seed
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.answering import Unanswered
 from searchinstruct_graph.graphs.choosing import Chooser, as_pair, packed
-from searchinstruct_graph.graphs.extraction import (
+from searchinstruct_graph.graphs.extract_inputs import (
     budget_of,
     check,
     extraction_rules,
@@ -259,12 +259,13 @@ def _record(number: int, cluster: int | None, documents: list[int], owners: list
 
 async def choose(state: ExtractState, runtime: Runtime[ExtractContext]) -> dict[str, Any]:
     """The next pulls: as many as may be under way."""
-    selector = (await _chooser(state, runtime)).selector
+    chooser = await _chooser(state, runtime)
+    selector = chooser.selector
     formed: dict[str, str] = {}
     if selector.needs_clusters():
         await asyncio.to_thread(selector.form_clusters)
         formed = {"clusters": b64encode(selector.clusters_state()).decode()}
-        runtime.stream_writer(progress("choose", f"{len(selector.summary())} clusters"))
+        runtime.stream_writer(progress("choose", f"{chooser.clusters} clusters"))
     chosen: list[list[Any]] = []
     while selector.ready() and (pull := selector.next()) is not None:
         chosen.append([pull.number, pull.cluster, pull.documents])

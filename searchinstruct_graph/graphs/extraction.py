@@ -12,57 +12,59 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
-from searchinstruct_graph.agents import extractor
-from searchinstruct_graph.agents.calls import Prompt, keeping_calls
-from searchinstruct_graph.agents.extract_context import OPTIONS, SHARE, ExtractContext
+from searchinstruct_graph.agents.calls import keeping_calls
+from searchinstruct_graph.agents.extract_context import OPTIONS, ExtractContext
 from searchinstruct_graph.agents.sources import fetcher_for
 from searchinstruct_graph.datasets import ledger as ledgers
-from searchinstruct_graph.datasets.acceptance import Acceptance, Blocked, Rules
+from searchinstruct_graph.datasets.acceptance import Acceptance, Blocked
 from searchinstruct_graph.datasets.contamination import Benchmark
-from searchinstruct_graph.datasets.coverage import Holes, read_holes
-from searchinstruct_graph.datasets.database import connect, reading
+from searchinstruct_graph.datasets.coverage import Holes
+from searchinstruct_graph.datasets.database import connect
 from searchinstruct_graph.datasets.ledger import Ledger, PullRecord
 from searchinstruct_graph.datasets.pool import Pool
 from searchinstruct_graph.datasets.rows import Funnel, Spent, no_spending
 from searchinstruct_graph.datasets.run import (
     PILE,
-    RUN,
     RunFile,
     held,
     open_run,
-    read_run,
     refuse_strangers,
     set_aside,
     stored_target,
 )
-from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
+from searchinstruct_graph.datasets.seeds import Seed
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 from searchinstruct_graph.graphs.answering import Unanswered
 from searchinstruct_graph.graphs.choosing import Chooser, as_pair, packed
+from searchinstruct_graph.graphs.extract_inputs import (
+    begun_budgets,
+    budget_of,
+    check,
+    check_sources,
+    configuration,
+    covered,
+    extraction_rules,
+    form_of,
+    prompt_versions,
+    read_examples,
+)
 from searchinstruct_graph.graphs.outage import HeardCalls, Provider
 from searchinstruct_graph.graphs.pairs import ReadDocument, read_document
 from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse
 from searchinstruct_graph.graphs.screening import Screen
 from searchinstruct_graph.graphs.settling import Examples, example_candidates, settle, sound
-from searchinstruct_graph.models.chat import chat_model, resolve_model
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
 from searchinstruct_graph.models.loops import together
-from searchinstruct_graph.models.prices import require_price
 from searchinstruct_graph.models.usage import no_usage
-from searchinstruct_graph.text.digest import file_sha256, sha256
-from searchinstruct_graph.tools.corpus import is_page
-from searchinstruct_graph.tools.corpus.language import detect, languages
+from searchinstruct_graph.tools.corpus.language import detect
 from searchinstruct_graph.tools.corpus.pile import Pile, PileProgress
-from searchinstruct_graph.tools.corpus.sources import scan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,16 +73,8 @@ if TYPE_CHECKING:
     from searchinstruct_graph.selection.selector import Landed, Pull
     from searchinstruct_graph.selection.tuning import TuningProgress
 
-FEWEST_EXAMPLES = 10
-
-LEAST_BUDGET = 20
-"""Documents that a budget which is not given amounts to at least."""
-
 ATTEMPTS = 3
 """Times that a document is read while the provider fails."""
-
-WITHOUT_END = 10**9
-"""The target of a run that ends with its budget."""
 
 Ended = Literal["target", "budget", "exhausted", "max_cost", "stopped", "documents"]
 """`exhausted`: the whole pile is read; `documents`: a trial is over."""
@@ -120,62 +114,6 @@ class ExtractHappened(NamedTuple):
     accepted: int
     reasons: dict[str, int]
     spent: Spent
-
-
-def read_examples(files: Sequence[str], questions: Sequence[tuple[str, str]], holes: Holes | None) -> list[Seed]:
-    """The target pairs of the files, or those given as (question, answer), or the rows of the run that is to be covered.
-
-    Raises:
-        UsageError: there are fewer than 10, or a file cannot be read.
-    """
-    found = read_seeds(files).seeds if files else []
-    found += [Seed(**{**seed_of(question), "answer": answer}) for question, answer in questions]
-    if not found and holes is not None:
-        found = [Seed(**{**seed_of(question), "answer": answer}) for question, answer in holes.pairs]
-    if len(found) < FEWEST_EXAMPLES:
-        raise UsageError(
-            f"{len(found)} example pairs are too few to say what is wanted; give at least {FEWEST_EXAMPLES}, better 50 or more "
-            "(--examples FILE, records with question and answer)"
-        )
-    return found
-
-
-def form_of(examples: Sequence[Seed]) -> str:
-    """What the examples look like, in words and numbers: the extractor hears this, never an example."""
-    kinds = Counter(seed["kind"] for seed in examples)
-    shares = ", ".join(f"{kind} {count / len(examples):.0%}" for kind, count in kinds.most_common(4))
-    lengths = sorted(len(seed["answer"].split()) for seed in examples if seed["answer"])
-    if not lengths:
-        return f"kinds of question: {shares}"
-    middle = lengths[len(lengths) // 2]
-    return f"kinds of question: {shares}; answers of about {middle} words"
-
-
-def prompt_versions() -> dict[str, str]:
-    """The prompts of an extraction, with their versions."""
-    found = [value for value in vars(extractor).values() if isinstance(value, Prompt)]
-    return {prompt.name: str(prompt.version) for prompt in sorted(found, key=lambda prompt: prompt.name)}
-
-
-def configuration(
-    examples: Sequence[Seed], holes: Holes | None, pile: Pile, planned: int, context: ExtractContext
-) -> dict[str, Any]:
-    """Everything that determines the rows of a run; `planned` is the budget that it began with."""
-    settings = {name: value for name, value in asdict(context).items() if name not in OPTIONS}
-    for name in ("model", "extractor_model"):
-        settings.pop(name)
-    settings["planned_documents"] = planned
-    return {
-        "method": "equal",
-        "examples": sha256(ledgers.encoded([[seed["text"], seed["answer"]] for seed in examples])),
-        "pile": pile.sha256,
-        "holes": sha256(ledgers.encoded([holes.keywords, holes.open.tolist()])) if holes else None,
-        "task": {},
-        "held_out": {path: file_sha256(path) for path in context.decontaminate},
-        "models": {"extractor": resolve_model(context.model_for("extractor"))},
-        "prompts": prompt_versions(),
-        "settings": settings,
-    }
 
 
 class _Read(NamedTuple):
@@ -348,7 +286,7 @@ class _Extraction:
         target = self.chooser.kept_target() if self.context.tune else None
         await self.ledger.keep_clusters(selector.clusters_state(), seen, target)
         self.selecting += time.perf_counter() - began
-        self.tell(self._happened("clusters", f"{len(selector.summary()):,} clusters of {len(self.pile):,} documents"))
+        self.tell(self._happened("clusters", f"{self.chooser.clusters:,} clusters of {len(self.pile):,} documents"))
 
     def _tuning(self, loop: asyncio.AbstractEventLoop, done: TuningProgress) -> None:
         text = f"tuning: step {done.step} of {done.steps}, loss {done.loss:.3f}"
@@ -462,61 +400,6 @@ class _Extraction:
         )
 
 
-def extraction_rules(context: ExtractContext, fingerprint: str) -> Rules:
-    """What is accepted: neither files nor levels have a share, since the examples say what is wanted."""
-    return Rules(
-        target=context.target or WITHOUT_END,
-        fingerprint=fingerprint,
-        language=context.language,
-        levels=False,
-        max_share=1.0,
-        documents=None,
-        parts={},
-    )
-
-
-def check_sources(sources: Sequence[str]) -> None:
-    """Raise UsageError for a source that is missing; pages are fetched later."""
-    for source in sources:
-        if not is_page(source):
-            scan(source, time.time_ns())
-
-
-def require_training(embedding: str) -> None:
-    """Raise UsageError when this embedding cannot be tuned, or the packages for it are missing."""
-    from searchinstruct_graph.selection.tuning import checked_encoder
-
-    checked_encoder(embedding)
-    if find_spec("sentence_transformers") is None:
-        raise UsageError("tuning an encoder needs packages: pip install 'searchinstruct-graph[train]'")
-
-
-def covered(context: ExtractContext, place: Path | None) -> Holes:
-    """The holes of the run that is to be covered: as they were when the run in `place` began, which may have filled some."""
-    if place is not None and (place / ledgers.NAME).is_file():
-        with reading(place / ledgers.NAME) as db:
-            kept = ledgers.read_facts(db).get("covered")
-        if kept is not None:
-            return Holes(**kept, embedder=embeddings(context.embeddings))
-    return read_holes(Path(context.cover), context.embeddings)
-
-
-def begun_budgets(folder: Path) -> tuple[int | None, int | None]:
-    """The budget that the run in `folder` began with, and the one it was last given; None when there is no run."""
-    if not (folder / RUN).exists():
-        return None, None
-    run = read_run(folder)
-    return run["configuration"]["settings"].get("planned_documents"), run["options"].get("budget_documents")
-
-
-def budget_of(context: ExtractContext, documents: int, last: int | None = None) -> int:
-    """The documents that may be read: what is set, else what was set the `last` time, else the paper's share of the pile; never
-    more than there are.
-    """
-    wanted = context.budget_documents or last or max(LEAST_BUDGET, round(SHARE * documents))
-    return min(wanted, documents)
-
-
 def _place(folder: str | Path) -> Path:
     return Path(folder).expanduser()
 
@@ -531,24 +414,6 @@ def _piling(tell: Callable[[ExtractHappened], None], made: PileProgress) -> None
         "embedding": f"{made.embedded:,} of {made.sections:,} have their vector",
     }[made.phase]
     tell(ExtractHappened("note", text, 0, 1, 0, {}, no_spending()))
-
-
-def check(context: ExtractContext) -> None:
-    """Hold the settings against what is installed and priced.
-
-    Raises:
-        UsageError: one cannot be used.
-    """
-    if not context.corpus:
-        raise UsageError("an extraction needs documents; name them with --corpus URI")
-    if context.tune:
-        require_training(context.embeddings)
-    name = resolve_model(context.model_for("extractor"))
-    chat_model(name)
-    if context.max_cost is not None:
-        require_price(name)
-    if context.language and context.language not in languages():
-        raise UsageError(f"language {context.language!r} is not known; known are: {', '.join(sorted(languages()))}")
 
 
 async def extract(
@@ -646,7 +511,7 @@ async def extract(
             budget=budget,
             read=work.read,
             pulls=work.pulls,
-            clusters=len(work.chooser.selector.summary()) or None,
+            clusters=work.chooser.clusters or None,
             funnel=ledgers.read_funnel(db),
             spent=ledgers.total(ledgers.read_spending(db).values()),
             roles=ledgers.read_spending(db),

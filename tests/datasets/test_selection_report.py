@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from html import unescape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from searchinstruct_graph.agents.context import BaselineName
+from searchinstruct_graph.agents.context import BaselineName, RewardName
 from searchinstruct_graph.agents.extract_context import ExtractContext
 from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.database import reading
@@ -30,11 +30,15 @@ from searchinstruct_graph.datasets.inspection import settings_shown
 from searchinstruct_graph.datasets.ledger import NAME, Ledger, PullRecord
 from searchinstruct_graph.datasets.report import ReportFacts, text_summary
 from searchinstruct_graph.datasets.report.gather import ClusterWords
+from searchinstruct_graph.datasets.report.selecting import FAILURE_WORDS
 from searchinstruct_graph.datasets.rows import Funnel, Rejection, Row, Selected, no_spending
 from searchinstruct_graph.datasets.run import open_run, read_run
-from searchinstruct_graph.datasets.selection_facts import LEAST_PAIRS, selection_facts
+from searchinstruct_graph.datasets.selection_facts import REWARD_WORDS, selection_facts
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.extraction import extract
+from searchinstruct_graph.models.structured import FailureKind
+from searchinstruct_graph.selection.rewards import LEAST_PAIRS, TARGETS, reward_of
+from searchinstruct_graph.selection.transport import representatives, transport_distance
 from tests.datasets.test_report import Page, facts, rejection, rows, written
 from tests.support.coast import EXAMPLES, write_coast
 
@@ -63,6 +67,7 @@ def pull(number: int, documents: list[int], pairs: dict[int, Sequence[float]], *
         texts=[],
         distance=None,
         reward=None,
+        failures=[],
         note="",
     )
     return PullRecord(**{**made, **changed})  # type: ignore[typeddict-item]
@@ -94,6 +99,7 @@ def made_run(
     facts: dict[str, Any] | None = None,
     settings: dict[str, Any] | None = None,
     examples: str = "e",
+    **told_otherwise: Any,
 ) -> Path:
     """A run with these pulls and no rows."""
     told = {
@@ -112,6 +118,7 @@ def made_run(
         "models": {"extractor": "offline"},
         "prompts": {"extract": "1"},
         "settings": {**told, **(settings or {})},
+        **told_otherwise,
     }
     folder.mkdir()
     open_run(
@@ -138,7 +145,7 @@ LABELS = [0, 0, 0, 0, 1, 1, 1, 1]
 WARMUP = [pull(0, [4, 5], {4: [FAR] * 3, 5: [FAR] * 2}), pull(1, [0], {0: [NEAR]})]
 CHOSEN = [
     pull(2, [1], {1: [NEAR] * 3}, cluster=0, reward=-0.25, distance=0.25),
-    pull(3, [6], {}, cluster=1, reward=-1.0, distance=1.0, note="docs#6: truncated: cut; docs#6b: refused: no"),
+    pull(3, [6], {}, cluster=1, reward=-1.0, distance=1.0, note="docs#6: truncated: cut", failures=[[6, "truncated"]]),
     pull(4, [2, 3], {2: [NEAR] * 3, 3: [NEAR] * 3}, cluster=0, reward=-0.2, distance=0.2),
 ]
 
@@ -152,12 +159,33 @@ def test_every_document_read_is_counted_once(tmp_path: Path) -> None:
     assert (found["documents"], found["budget"], found["read"], found["pulls"]) == (8, 8, 7, 5)
     assert (found["warmup_pulls"], found["warmup_read"]) == (2, 3)
     assert (found["pairs"], found["empty"]) == (15, 1)
-    assert found["failures"] == {"truncated": 1, "refused": 1}
-    assert [(each["size"], each["read"], each["at_random"], each["pairs"]) for each in found["clusters"]] == [
-        (4, 4, 1, 10),
-        (4, 3, 2, 5),
+    assert found["failures"] == {"truncated": 1}
+    shown = ("size", "read", "at_random", "pulls", "pairs")
+    assert [tuple(each[name] for name in shown) for each in found["clusters"]] == [  # type: ignore[literal-required]
+        (4, 4, 1, 2, 10),
+        (4, 3, 2, 1, 5),
     ]
     assert found["homes"] == {0: 1, 1: 0, 2: 0, 3: 1, 4: 0}
+
+
+def test_failures_are_counted_whatever_the_note_says(tmp_path: Path) -> None:
+    # The note is cut, and a stranger's address may say anything.
+    failed = [[1, "provider"], [2, "timeout"], [2, "provider"], [3, "purged"], [4, "refused"], [5, "gone"]]
+    note = "x: timeout: y; x: timeout: y"
+    run = made_run(tmp_path / "run", [pull(0, [0, 1, 2, 3, 4, 5], {4: [NEAR]}, failures=failed, note=note)])
+    found = selection_facts(run)
+    # Document 2 is one document, and document 4 gave a pair.
+    assert found["failures"] == {"provider": 2, "purged": 1, "gone": 1}
+    assert found["empty"] == 5
+    said = told(run)
+    assert "the provider failed again and again 2 40%" in said
+    assert "gone 1 20%" in said
+    assert "nothing in it held as a pair 1 20%" in said
+
+
+def test_whatever_can_be_chosen_or_fail_has_words() -> None:
+    assert set(REWARD_WORDS) == set(get_args(RewardName))
+    assert set(FAILURE_WORDS) == {*get_args(FailureKind), "purged"}
 
 
 def test_regret_is_the_best_reward_less_that_of_the_documents_own_cluster(tmp_path: Path) -> None:
@@ -167,7 +195,19 @@ def test_regret_is_the_best_reward_less_that_of_the_documents_own_cluster(tmp_pa
     # 0.8 for every document of cluster 1: two in the warm-up, one chosen.
     assert [read for read, _ in found["regret"]] == [0, 2, 3, 4, 5, 7]
     assert [regret for _, regret in found["regret"]] == pytest.approx([0, 1.6, 1.6, 1.6, 2.4, 2.4])
-    assert found["random_regret"] == pytest.approx(1.6 / 3)
+    # Half of the documents are in cluster 1: no sample is needed to know that.
+    assert found["random_regret"] == pytest.approx(0.8 * 4 / 8)
+
+
+def test_what_is_expected_at_random_counts_the_documents_of_what_was_read(tmp_path: Path) -> None:
+    state = clusters([0, 0, 0, 0, 0, 1, 1, 2], NEAR, FAR, FAR)
+    chosen = pull(1, [0], {0: [NEAR] * 5}, cluster=0, reward=-0.2, distance=0.2)
+    known = pull(2, [5], {5: [FAR] * 5}, cluster=1, reward=-0.9, distance=0.9)
+    run = made_run(tmp_path / "run", [pull(0, [1], {1: [NEAR]}), chosen, known], state)
+    found = selection_facts(run)
+    # Of cluster 2 nothing was read, so it is no evidence for choosing well.
+    assert found["random_regret"] == pytest.approx(0.7 * 2 / 7)
+    assert "of every cluster that was read, 88% of the pile" in told(run)
 
 
 def test_a_cluster_that_was_never_chosen_is_known_by_the_warmup(tmp_path: Path) -> None:
@@ -177,6 +217,45 @@ def test_a_cluster_that_was_never_chosen_is_known_by_the_warmup(tmp_path: Path) 
     assert of[1]["reward"] == pytest.approx(-1.0, abs=1e-3)
     assert of[1]["distance"] is None
     assert of[1]["pairs"] < LEAST_PAIRS
+
+
+@pytest.mark.parametrize("reward", ["transport", "divergence", "similarity"])
+def test_rewards_of_clusters_are_on_one_scale(tmp_path: Path, reward: str) -> None:
+    seen, wanted = [60.0, 110.0, 130.0], [-30.0, 0.0, 30.0, 10.0]
+    pulls = [pull(0, [5], {5: seen}), pull(1, [0], {0: [NEAR]}, cluster=0, reward=-0.1)]
+    run = made_run(
+        tmp_path / "run",
+        pulls,
+        clusters(LABELS, NEAR, FAR),
+        facts={"target": target(*wanted)},
+        settings={"reward": reward},
+    )
+    of = reward_of(reward, plane(*wanted), least=1)
+    by_the_run = of(plane(*seen), np.zeros(3, dtype=np.int64), np.random.default_rng(0))
+    assert by_the_run is not None
+    found = selection_facts(run)["clusters"][1]
+    assert found["reward"] == pytest.approx(by_the_run, abs=2e-3)
+    exact = -transport_distance(plane(*seen), plane(*wanted))
+    assert (abs(by_the_run - exact) < 1e-6) == (reward == "transport")
+
+
+def test_a_reward_that_believes_no_few_pairs_is_none(tmp_path: Path) -> None:
+    pulls = [pull(0, [5], {5: [FAR] * (LEAST_PAIRS - 1)}), pull(1, [0], {}, cluster=0)]
+    run = made_run(tmp_path / "run", pulls, clusters(LABELS, NEAR, FAR), settings={"prior": "mean"})
+    assert selection_facts(run)["clusters"][1]["reward"] is None
+
+
+def test_rewards_that_fall_are_not_compared(tmp_path: Path) -> None:
+    run = hand(tmp_path / "run", settings={"reward": "coverage"})
+    found = selection_facts(run)
+    assert (found["best"], found["regret"], found["random_regret"]) == (None, [], None)
+    assert [each["reward"] for each in found["clusters"]] == [None, None]
+    assert [each["distance"] for each in found["clusters"]] == [0.2, 1.0]
+    section = shown_section(run)
+    assert "★" not in section
+    assert ">reward</th>" not in section
+    assert not re.search(r'class="worth-[0-9]', section)
+    assert ">reward</th>" in shown_section(hand(tmp_path / "other"))
 
 
 def test_a_cluster_without_a_pair_counts_as_the_worst(tmp_path: Path) -> None:
@@ -197,40 +276,121 @@ def test_a_lucky_cluster_of_few_pairs_is_not_the_best(tmp_path: Path) -> None:
 
 def test_distances_are_taken_from_sets_of_one_size(tmp_path: Path) -> None:
     found = selection_facts(hand(tmp_path / "run"))
-    # The warm-up gave six pairs, five at a right angle to the examples.
-    assert found["sample"] == 6
-    assert found["curve"][0][0] == 3
-    assert found["curve"][0][1] == pytest.approx(5 / 6, abs=1e-3)
-    assert found["random_distance"] == pytest.approx(5 / 6, abs=1e-3)
-    assert found["curve"][-1][0] == 7
-    assert found["curve"][-1][1] < 0.55
-    # The chosen pairs alone lie on the examples, from the pull on that makes them six.
+    # Half of fifteen pairs; the warm-up gave six, five of them at a right angle to the examples.
+    assert found["sample"] == 7
+    assert [read for read, _ in found["curve"]] == [4, 5, 7]
+    assert found["random_distance"] is None
+    heights = [height for _, height in found["curve"]]
+    assert heights == sorted(heights, reverse=True)
+    assert heights[-1] == pytest.approx(1 / 3, abs=0.1)
+    # The chosen pairs alone lie on the examples, from the pull on that makes them seven.
     assert [read for read, _ in found["chosen_curve"]] == [7]
     assert found["chosen_curve"][0][1] == pytest.approx(0.0, abs=1e-3)
     assert found == selection_facts(tmp_path / "run")
+    assert "the warm-up's own pairs" not in told(tmp_path / "run")
+
+
+def test_a_warmup_with_pairs_enough_is_a_line(tmp_path: Path) -> None:
+    warm = [pull(0, [4, 5], {4: [FAR] * 5, 5: [FAR] * 5}), pull(1, [6, 0], {6: [FAR] * 5, 0: [NEAR] * 5})]
+    run = made_run(tmp_path / "run", [*warm, *CHOSEN], clusters(LABELS, NEAR, FAR))
+    found = selection_facts(run)
+    assert found["sample"] == 14
+    # A point where the warm-up ends, though the last point before the end would be elsewhere.
+    assert found["curve"][0][0] == 4
+    assert found["random_distance"] == found["curve"][0][1] == pytest.approx(0.75, abs=0.1)
+    assert "the warm-up's own pairs" in told(run)
+
+
+def test_a_warmup_of_one_document_does_not_keep_distances_from_being_measured(tmp_path: Path) -> None:
+    pulls = [pull(0, [0], {0: [FAR]})]
+    pulls += [pull(at, [at], {at: [NEAR] * 4}, cluster=0, reward=-0.1, distance=0.1) for at in range(1, 8)]
+    run = made_run(tmp_path / "run", pulls, clusters([0] * 8, NEAR))
+    random = made_run(tmp_path / "random", pulls[:1] + [
+        pull(at, [at], {at: [FAR] * 4}) for at in range(1, 8)
+    ], settings={"baseline": "random"})  # fmt: skip
+    found = selection_facts(run, random)
+    assert found["sample"] == 14
+    assert (found["curve"][0][0], found["random_distance"]) == (5, None)
+    assert found["against"] is not None
+    assert found["against"]["distance"] == pytest.approx(1.0, abs=1e-3)
+    assert "Not measured" not in told(run, random)
+
+
+def test_a_long_curve_begins_early_and_has_bounded_points(tmp_path: Path) -> None:
+    pulls = [pull(0, [0, 1], {0: [FAR] * 40})]
+    pulls += [pull(at, [2], {2: [NEAR] * 4}, cluster=0, reward=-0.1) for at in range(1, 100)]
+    found = selection_facts(made_run(tmp_path / "run", pulls, clusters(LABELS, NEAR, FAR)))
+    assert found["sample"] == 32
+    assert len(found["curve"]) == 30
+    assert (found["curve"][0][0], found["curve"][-1][0]) == (2, 101)
+    assert found["random_distance"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_distances_are_taken_to_few_examples_that_stand_for_all(tmp_path: Path) -> None:
+    angles = np.random.default_rng(1).normal(0, 20, 1_000).tolist() + [170.0] * 24
+    made = plane(*angles).astype(np.float16).astype(np.float32)
+    pulls = [pull(0, [0], {0: [NEAR] * 5}), pull(1, [1], {1: [NEAR] * 5}, cluster=0, reward=-0.1, distance=0.1)]
+    run = made_run(tmp_path / "run", pulls, clusters(LABELS, NEAR, FAR), facts={"target": target(*angles)})
+    few = made[representatives(made, TARGETS, 0)]
+    assert selection_facts(run)["curve"][-1][1] == pytest.approx(transport_distance(plane(*[NEAR] * 5), few), abs=1e-6)
 
 
 def test_a_baseline_has_no_clusters_but_a_curve(tmp_path: Path) -> None:
     pulls = [pull(number, [number], {number: [FAR if number % 2 else NEAR] * 5}) for number in range(8)]
     found = selection_facts(made_run(tmp_path / "run", pulls, settings={"baseline": "random"}))
     assert (found["clusters"], found["regret"], found["random_distance"], found["warmup_read"]) == ([], [], None, 0)
-    # A fifth of its pulls stands for the warm-up.
-    assert found["sample"] == 10
-    assert [read for read, _ in found["curve"]] == list(range(2, 9))
+    assert found["sample"] == 20
+    assert [read for read, _ in found["curve"]] == list(range(4, 9))
 
 
 def test_the_other_runs_distances_come_from_as_many_pairs(tmp_path: Path) -> None:
     few = [pull(number, [number], {number: [FAR] * 3}) for number in range(8)]
     other = made_run(tmp_path / "other", few, settings={"baseline": "random"})
-    assert selection_facts(other)["sample"] == 6
+    assert selection_facts(other)["sample"] == 12
     mine = hand(tmp_path / "run")
     more = [pull(0, [0], {0: [FAR] * 20}), pull(1, [1], {1: [FAR] * 20}, cluster=0)]
     large = made_run(tmp_path / "large", more, clusters(LABELS, NEAR, FAR))
     assert selection_facts(large)["sample"] == 20
     beside = selection_facts(large, mine)
-    assert beside["sample"] == 6
+    assert beside["sample"] == selection_facts(mine, large)["sample"] == 7
     assert beside["against"] is not None
     assert beside["against"]["curve"][-1][1] < beside["curve"][-1][1] == pytest.approx(1.0, abs=1e-3)
+    assert "distance to the examples, of 7 pairs" in told(large, mine)
+
+
+def test_it_is_said_what_runs_differ_in_beside_the_choice(tmp_path: Path) -> None:
+    run = hand(tmp_path / "run", settings={"on_target": 0.95, "section_chars": 6_000, "reward": "transport"})
+    choice = {"on_target": 0.95, "section_chars": 6_000, "reward": "divergence", "seed": 7, "corpus": ["./docs"]}
+    like = hand(tmp_path / "like", settings=choice)
+    against = selection_facts(run, like)["against"]
+    assert against is not None
+    assert (against["same_pile"], against["differences"]) == (True, [])
+    said = told(run, like)
+    assert "different piles" not in said
+    assert "They differ in" not in said
+    unlike = hand(
+        tmp_path / "unlike",
+        settings={"on_target": 0, "section_chars": 900, "language": "fa"},
+        pile="another",
+        models={"extractor": "<b>openai</b>:x"},
+        prompts={"extract": "2"},
+        held_out={"/far/away/bench.jsonl": "0"},
+    )
+    against = selection_facts(run, unlike)["against"]
+    assert against is not None
+    assert not against["same_pile"]
+    assert against["differences"] == [
+        ("model of the extractor", "offline", "<b>openai</b>:x"),
+        ("prompt extract", "1", "2"),
+        ("language", "none", "fa"),
+        ("on_target", "0.95", "0"),
+        ("section_chars", "6000", "900"),
+        ("held-out files", "none", "bench.jsonl"),
+    ]
+    said = told(run, unlike)
+    assert "They have read different piles" in said
+    assert "They differ in more than the choice" in said
+    assert "<b>openai</b>:x" in said
 
 
 def test_only_what_can_be_compared_is_compared(tmp_path: Path) -> None:
@@ -266,13 +426,16 @@ def test_damaged_facts_are_named(tmp_path: Path, damaged: dict[str, Any]) -> Non
         selection_facts(torn)
 
 
-def told(run: Path, against: Path | None = None) -> str:
-    """The report's Selection as words."""
+def shown_section(run: Path, against: Path | None = None) -> str:
+    """The report's Selection."""
     out = run.with_suffix(".html")
     report_run(run, out, against)
-    page = out.read_text(encoding="utf-8")
-    section = page.split('<section id="selection"')[1].split("</section>")[0]
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", section)).split())
+    return out.read_text(encoding="utf-8").split('<section id="selection"')[1].split("</section>")[0]
+
+
+def told(run: Path, against: Path | None = None) -> str:
+    """The report's Selection as words."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", shown_section(run, against))).split())
 
 
 @pytest.mark.parametrize(
@@ -444,8 +607,11 @@ def test_the_numbers_of_a_run_are_its_ledgers(runs: Runs) -> None:
     assert found["examples"] == len(EXAMPLES)
     assert sum(each["read"] for each in found["clusters"]) == BUDGET
     assert sum(each["size"] for each in found["clusters"]) == found["documents"] == 60
-    assert found["random_distance"] is not None
-    assert found["curve"][-1][1] < found["random_distance"]
+    assert sum(each["pulls"] for each in found["clusters"]) == found["pulls"] - found["warmup_pulls"]
+    beside = selection_facts(runs.chosen, runs.random)
+    assert beside["against"] is not None
+    assert beside["against"]["distance"] is not None
+    assert beside["curve"][-1][1] < beside["against"]["distance"]
     assert all(-1 <= part <= 1 for each in found["clusters"] for part in each["place"])
 
 

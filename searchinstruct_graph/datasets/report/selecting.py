@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
 _CLUSTERS = 30
 
+FAILURE_WORDS = {
+    "truncated": "the model's reply was cut off",
+    "refused": "the model refused",
+    "empty": "the model said nothing",
+    "malformed": "the model's reply could not be read",
+    "wrong_type": "the model's reply had another form than asked for",
+    "provider": "the provider failed again and again",
+    "timeout": "the provider did not answer in time",
+    "budget": "the document's allowance was spent",
+    "purged": "its source was purged",
+}
+"""Why a document gave nothing, by the kind of failure."""
+
 
 def selection(found: SelectionFacts, telling: Mapping[int, Sequence[str]]) -> Html:
     """What was chosen and how well; `telling` are words by cluster."""
@@ -136,23 +149,10 @@ def _empty(found: SelectionFacts) -> Html | None:
     failed = min(sum(count for _, count in counted), found["empty"])
     held = found["empty"] - failed
     rows: list[list[Child]] = [["read, but nothing in it held as a pair", f"{held:,}", percent(held, found["empty"])]]
-    rows += [[_FAILURES.get(kind, kind), f"{count:,}", percent(count, found["empty"])] for kind, count in counted]
+    rows += [[FAILURE_WORDS.get(kind, kind), f"{count:,}", percent(count, found["empty"])] for kind, count in counted]
     shown = table(["why", "documents", "share"], rows, caption="Documents that gave nothing", numbers=(1, 2))
     notes = [tag("li", own(cut(note, 400), 500)) for note in found["notes"]]
     return joined(shown, folded("The first notes", tag("ul", notes)) if notes else None)
-
-
-_FAILURES = {
-    "truncated": "the model's reply was cut off",
-    "refused": "the model refused",
-    "empty": "the model said nothing",
-    "malformed": "the model's reply could not be read",
-    "wrong_type": "the model's reply had another form than asked for",
-    "provider": "the provider failed again and again",
-    "timeout": "the provider did not answer in time",
-    "budget": "the document's allowance was spent",
-    "purged": "its source was purged",
-}
 
 
 def _distances(found: SelectionFacts) -> Html:
