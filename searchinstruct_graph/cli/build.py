@@ -13,12 +13,10 @@ import typer
 from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.cli.build_display import BuildDisplay, show_estimate, show_outcome
 from searchinstruct_graph.cli.display import as_json
-from searchinstruct_graph.cli.interrupts import INTERRUPTED, run, run_draining
+from searchinstruct_graph.cli.interrupts import run, run_draining
+from searchinstruct_graph.cli.running import carried_out, leave_with
 from searchinstruct_graph.cli.settings import with_settings
-from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
-
-SHORT = 3
-"""Exit code of a run that ended with fewer rows than were asked for."""
+from searchinstruct_graph.errors import UsageError
 
 TRIAL = 10
 """Instructions that a dry run answers."""
@@ -86,37 +84,17 @@ def build(
         return
     if not run_folder:
         raise UsageError("a dataset needs a folder; name one with --run DIR")
-    code = _build(sources, Path(run_folder), context, new_run, json_)
-    if code:
-        raise typer.Exit(code)
-
-
-def _build(sources: Any, folder: Path, context: BuildContext, new_run: bool, json_: bool) -> int:
     from searchinstruct_graph.graphs.build import build as build_run
 
-    display = BuildDisplay(quiet=json_)
-    again = f"resume with the same command; see: searchinstruct status {folder}"
-    try:
-        with display:
-            outcome = run_draining(
-                lambda stop: build_run(sources, folder, context, new_run=new_run, tell=display.tell, stop=stop),
-                display.draining,
-                lambda: f"interrupted; what was committed is safe; {again}",
-            )
-    except ProviderError as error:
-        raise ProviderError(f"{error}; when that is mended, {again}") from error
-    except UsageError:
-        raise
-    except SearchInstructError as error:
-        raise SearchInstructError(f"{error}; {again}") from error
+    display, folder = BuildDisplay(quiet=json_), Path(run_folder)
+    outcome = carried_out(
+        lambda stop: build_run(sources, folder, context, new_run=new_run, tell=display.tell, stop=stop), display, folder
+    )
     if json_:
         typer.echo(as_json(outcome))
     else:
         show_outcome(outcome)
-    if outcome["ended"] == "stopped":
-        typer.echo(f"interrupted; everything in flight was finished; {again}", err=True)
-        return INTERRUPTED
-    return 0 if outcome["accepted"] >= outcome["target"] else SHORT
+    leave_with(outcome["ended"] == "stopped", outcome["accepted"] < outcome["target"], folder)
 
 
 def _try(sources: Any, context: BuildContext, json_: bool) -> None:

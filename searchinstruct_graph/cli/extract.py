@@ -12,12 +12,10 @@ import typer
 from searchinstruct_graph.agents.extract_context import ExtractContext
 from searchinstruct_graph.cli.display import as_json
 from searchinstruct_graph.cli.extract_display import ExtractDisplay, show_estimate, show_outcome
-from searchinstruct_graph.cli.interrupts import INTERRUPTED, run_draining
+from searchinstruct_graph.cli.interrupts import run_draining
+from searchinstruct_graph.cli.running import carried_out, leave_with
 from searchinstruct_graph.cli.settings import with_settings
-from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
-
-SHORT = 3
-"""Exit code of a run that ended with fewer rows than were asked for."""
+from searchinstruct_graph.errors import UsageError
 
 TRIAL = 10
 """Documents that a dry run reads."""
@@ -56,38 +54,18 @@ def extract(
         return
     if not run_folder:
         raise UsageError("an extraction needs a folder; name one with --run DIR")
-    code = _extract(files, Path(run_folder), context, new_run, json_)
-    if code:
-        raise typer.Exit(code)
-
-
-def _extract(files: list[str], folder: Path, context: ExtractContext, new_run: bool, json_: bool) -> int:
     from searchinstruct_graph.graphs.extraction import extract as extract_run
 
-    display = ExtractDisplay(quiet=json_)
-    again = f"resume with the same command; see: searchinstruct status {folder}"
-    try:
-        with display:
-            outcome = run_draining(
-                lambda stop: extract_run(files, folder, context, new_run=new_run, tell=display.tell, stop=stop),
-                display.draining,
-                lambda: f"interrupted; what was committed is safe; {again}",
-            )
-    except ProviderError as error:
-        raise ProviderError(f"{error}; when that is mended, {again}") from error
-    except UsageError:
-        raise
-    except SearchInstructError as error:
-        raise SearchInstructError(f"{error}; {again}") from error
+    display, folder = ExtractDisplay(quiet=json_), Path(run_folder)
+    outcome = carried_out(
+        lambda stop: extract_run(files, folder, context, new_run=new_run, tell=display.tell, stop=stop), display, folder
+    )
     if json_:
         typer.echo(as_json(outcome))
     else:
         show_outcome(outcome)
-    if outcome["ended"] == "stopped":
-        typer.echo(f"interrupted; everything in flight was finished; {again}", err=True)
-        return INTERRUPTED
     short = outcome["ended"] == "max_cost" or (outcome["target"] or 0) > outcome["accepted"]
-    return SHORT if short else 0
+    leave_with(outcome["ended"] == "stopped", short, folder)
 
 
 def _try(files: list[str], context: ExtractContext, json_: bool) -> None:

@@ -57,9 +57,10 @@ from searchinstruct_graph.graphs.extract_inputs import (
 )
 from searchinstruct_graph.graphs.outage import HeardCalls, Provider
 from searchinstruct_graph.graphs.pairs import ReadDocument, read_document
+from searchinstruct_graph.graphs.proposing import given
 from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse
 from searchinstruct_graph.graphs.screening import Screen
-from searchinstruct_graph.graphs.settling import Examples, example_candidates, settle, sound
+from searchinstruct_graph.graphs.settling import Examples, settle, sound
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
 from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.usage import no_usage
@@ -296,7 +297,7 @@ class _Extraction:
 
     async def _know_examples(self) -> None:
         """The examples are wave 0: the pool knows them, so no pair repeats one."""
-        candidates = example_candidates(self.examples)
+        candidates = [given(seed) for seed in self.examples]
         admitted, _ = await asyncio.to_thread(partial(self.screen.admit, 0, candidates, given=True))
         self.last = admitted[-1]["ordinal"] if admitted else -1
         await self.ledger.commit_wave(

@@ -66,6 +66,21 @@ class Candidate(NamedTuple):
     selection: Selected | None = None
 
 
+def given(seed: Seed) -> Candidate:
+    """A seed as an instruction."""
+    return Candidate(
+        text=seed["text"],
+        operation="seed",
+        parents=[],
+        family=seed["id"],
+        kind=seed["kind"],
+        subtopic=seed["subtopic"],
+        keywords=[],
+        bloom="",
+        passages=[],
+    )
+
+
 class Proposed(NamedTuple):
     """A wave's candidates in order, the calls that failed, and the keywords of a first wave as (keyword, origin), with what
     they have cost.
@@ -187,20 +202,7 @@ class SeedProposer:
 
     def seeds(self) -> list[Candidate]:
         """The seeds themselves; those to focus on come from an evaluation and are only shown, never answered."""
-        return [
-            Candidate(
-                text=seed["text"],
-                operation="seed",
-                parents=[],
-                family=seed["id"],
-                kind=seed["kind"],
-                subtopic=seed["subtopic"],
-                keywords=[],
-                bloom="",
-                passages=[],
-            )
-            for seed in self._seeds
-        ]
+        return [given(seed) for seed in self._seeds]
 
     def shown_only(self, candidate: Candidate) -> bool:
         """Whether a seed is not to be answered."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from searchinstruct_graph.datasets.acceptance import Acceptance
 from searchinstruct_graph.datasets.ledger import Answered, Decision, Fault
 from searchinstruct_graph.datasets.rows import Method, Rejection, Selected
-from searchinstruct_graph.datasets.seeds import Seed, question_kind
+from searchinstruct_graph.datasets.seeds import question_kind
 from searchinstruct_graph.graphs.pairs import FoundPair, ReadDocument
 from searchinstruct_graph.graphs.proposing import Candidate
 from searchinstruct_graph.graphs.screening import Screen
@@ -44,24 +44,6 @@ class Settled(NamedTuple):
 def sound(pairs: Sequence[FoundPair]) -> list[FoundPair]:
     """The pairs that hold: what counts as extracted."""
     return [pair for pair in pairs if pair.outcome["fault"] is None]
-
-
-def example_candidates(examples: Sequence[Seed]) -> list[Candidate]:
-    """The examples as the pool sees them, so that no pair repeats one."""
-    return [
-        Candidate(
-            text=seed["text"],
-            operation="seed",
-            parents=[],
-            family=seed["id"],
-            kind=seed["kind"],
-            subtopic=seed["subtopic"],
-            keywords=[],
-            bloom="",
-            passages=[],
-        )
-        for seed in examples
-    ]
 
 
 def settle(

@@ -171,7 +171,7 @@ def _distances(found: SelectionFacts) -> Html:
     lines = [
         Line("everything extracted so far", "line-0", found["curve"]),
         Line("what was chosen, without the warm-up", "line-1", found["chosen_curve"]),
-        Line("the warm-up's own pairs: as at random", "line-2",
+        Line(f"the warm-up's own pairs ({found['warmup_read']:,} documents at random)", "line-2",
              [(found["warmup_read"], random), (ends, random)] if random is not None else []),
         Line(f"the other run, {cut(other['name'], 40)}" if other else "", "line-3", other["curve"] if other else []),
     ]  # fmt: skip
