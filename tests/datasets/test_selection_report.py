@@ -255,6 +255,7 @@ def test_rewards_that_fall_are_not_compared(tmp_path: Path) -> None:
     assert "★" not in section
     assert ">reward</th>" not in section
     assert not re.search(r'class="worth-[0-9]', section)
+    assert "chosen for what another dataset lacks" in section
     assert ">reward</th>" in shown_section(hand(tmp_path / "other"))
 
 
@@ -295,7 +296,6 @@ def test_a_warmup_with_pairs_enough_is_a_line(tmp_path: Path) -> None:
     run = made_run(tmp_path / "run", [*warm, *CHOSEN], clusters(LABELS, NEAR, FAR))
     found = selection_facts(run)
     assert found["sample"] == 14
-    # A point where the warm-up ends, though the last point before the end would be elsewhere.
     assert found["curve"][0][0] == 4
     assert found["random_distance"] == found["curve"][0][1] == pytest.approx(0.75, abs=0.1)
     assert "the warm-up's own pairs" in told(run)
@@ -324,6 +324,14 @@ def test_a_long_curve_begins_early_and_has_bounded_points(tmp_path: Path) -> Non
     assert len(found["curve"]) == 30
     assert (found["curve"][0][0], found["curve"][-1][0]) == (2, 101)
     assert found["random_distance"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_warmup_is_measured_at_its_end(tmp_path: Path) -> None:
+    pulls = [pull(at, [0], {0: [FAR] * 20}) for at in range(3)] + [pull(3, [0], {0: [NEAR] * 60})]
+    pulls += [pull(at, [2], {2: [NEAR] * 4}, cluster=0, reward=-0.1) for at in range(4, 100)]
+    found = selection_facts(made_run(tmp_path / "run", pulls, clusters(LABELS, NEAR, FAR)))
+    assert 4 in [read for read, _ in found["curve"]]
+    assert found["random_distance"] == pytest.approx(0.5, abs=0.1)
 
 
 def test_distances_are_taken_to_few_examples_that_stand_for_all(tmp_path: Path) -> None:

@@ -55,10 +55,15 @@ def _told(found: SelectionFacts) -> str:
         )
     chosen = found["read"] - found["warmup_read"]
     clusters = f" out of {len(found['clusters']):,} clusters" if found["clusters"] else ""
+    aim = (
+        "what another dataset lacks"
+        if found["reward"] == "coverage"
+        else f"their likeness to {found['examples']:,} example pairs"
+    )
     return (
         f"{found['read']:,}{pile} were read in {found['pulls']:,} pulls: {found['warmup_read']:,} at random (the warm-up), then "
-        f"{chosen:,}{clusters}, chosen for their likeness to {found['examples']:,} example pairs (EQUAL, arXiv 2505.12250). The "
-        "examples are not in the data. A cluster's reward is "
+        f"{chosen:,}{clusters}, chosen for {aim} (EQUAL, arXiv 2505.12250). The examples are not in the data. A "
+        "cluster's reward is "
         f"{REWARD_WORDS.get(found['reward'], found['reward'])}; a bandit weighs it against how seldom the cluster was tried."
     )
 
