@@ -23,7 +23,7 @@ from searchinstruct_graph.tools.corpus import Pile
 from tests.support.coast import kind_of, records, write_coast, write_examples
 from tests.support.desk import MODEL, Shell, json_of, payloads
 from tests.support.extractive import extractive
-from tests.support.scripted_llm import ChatRequest, ScriptedLLM, slow, status
+from tests.support.scripted_llm import ChatRequest, ScriptedLLM, hang, slow, status
 from tests.support.zygote import Forked, Zygote
 
 WORKERS = 8
@@ -295,7 +295,7 @@ def test_one_signal_drains_and_the_same_command_goes_on(
 def test_a_second_signal_stops_at_once_and_loses_nothing(
     unkilled: Unkilled, provider: ScriptedLLM, zygote: Zygote
 ) -> None:
-    with ScriptedLLM(lambda request: slow(3.0, extractive(request))) as llm:
+    with ScriptedLLM(lambda request: hang(60)) as llm:
         desk = Coast(unkilled.folder, zygote, llm)
         process = desk.begin(*desk.extract("run-twice", *MODEL))
         while not llm.calls():
@@ -305,8 +305,8 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(
         time.sleep(0.3)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=10)
-        assert time.monotonic() - began < 2.5
+        _, error = process.communicate(timeout=30)
+        assert time.monotonic() - began < 20
         assert process.returncode == 130
         assert "what was committed is safe" in error
     desk.environment["OPENAI_BASE_URL"] = provider.base_url
