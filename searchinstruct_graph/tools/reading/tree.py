@@ -16,6 +16,7 @@ DEEPEST = 500
 
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 # What HTML may hold and an XML tree may not: such names of elements mean nothing, such characters are no text.
+_OF_HEAD = frozenset("base basefont bgsound link meta noframes noscript script style template title".split())
 _TAG_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # What hides an element, or tells trafilatura what it is.
@@ -41,10 +42,18 @@ class _Bounded:
         self.deepest = 0
         self.attributes = 0
         self.note = ""
+        self._own_body = self._head_goes_on = False
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "html" and self._open == ["html"]:
             return
+        if tag == "body" and self._own_body and self._open == ["html", "body"]:
+            return
+        if self._open == ["html", "head"] and tag not in _OF_HEAD:
+            # libxml2 does not know that <main> and the like begin the body of a page that leaves its tag out.
+            self._builder.end(self._open.pop())
+            self._own_body = self._head_goes_on = True
+            self.start("body", {})
         if self._skipped or self.elements == MAX_ELEMENTS or len(self._open) == DEEPEST:
             self._skipped += 1
             levels = f"what is nested more than {DEEPEST} levels deep not read"
@@ -60,6 +69,8 @@ class _Bounded:
     def end(self, tag: str) -> None:
         if self._skipped:
             self._skipped -= 1
+        elif tag == "head" and self._head_goes_on:
+            self._head_goes_on = False
         elif len(self._open) > 1:
             # What follows the end of the page belongs to it: the first element stays open.
             self._builder.end(self._open.pop())

@@ -130,6 +130,27 @@ def test_a_page_without_main_content_gives_its_visible_text() -> None:
     assert found.text == "Only five words of text"
 
 
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<!doctype html><title>Bees</title><main><p>Smoke calms the bees.</p></main>",
+        "<title>Bees</title><meta charset=utf-8><section>Smoke calms <b>the</b> bees.</section>",
+        "<head><title>Bees</title></head><main>Smoke calms the bees.</main>",
+        "<html><head><title>Bees</title><style>p {}</style><article>Smoke calms the bees.</article></head></html>",
+    ],
+)
+def test_a_page_may_leave_out_the_tags_of_its_body(markup: str) -> None:
+    found = read_html(markup)
+    assert isinstance(found, Reading)
+    assert (found.text, found.title) == ("Smoke calms the bees.", "Bees")
+
+
+def test_a_body_that_begins_late_is_one_with_what_came_before() -> None:
+    found = read_html("<title>Bees</title><main>one</main><body class=x><p>two</p></body><p>three</p>")
+    assert isinstance(found, Reading)
+    assert found.text.split() == ["one", "two", "three"]
+
+
 def test_charset_from_the_meta_element() -> None:
     data = '<html><head><meta charset="windows-1251"></head><body><p>Привет, мир</p></body></html>'.encode("cp1251")
     assert "Привет, мир" in text_of(data)
