@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import sentencex
@@ -31,12 +32,24 @@ def trimmed(text: str, start: int, end: int) -> Span | None:
 LONGEST_BLOCK = 20_000
 """Characters that the splitter gets at once: on runs of marks its time grows with the square of the length."""
 
+_LONGEST_WORD = 1_000
+
 
 def _blocks(text: str) -> list[Span]:
     edges = [0, *(found.start() for found in _HARD_BREAK.finditer(text)), len(text)]
-    return [
-        Span(at, min(at + LONGEST_BLOCK, b)) for a, b in itertools.pairwise(edges) for at in range(a, b, LONGEST_BLOCK)
-    ]
+    return [span for start, end in itertools.pairwise(edges) for span in _bounded(text, start, end)]
+
+
+def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
+    """The block in pieces of bounded length, cut between words where there is white space to cut at."""
+    while end - start > LONGEST_BLOCK:
+        full = start + LONGEST_BLOCK
+        space = max(text.rfind(mark, full - _LONGEST_WORD, full) for mark in " \n\t")
+        stop = space if space > start else full
+        yield Span(start, stop)
+        start = stop
+    if start < end:
+        yield Span(start, end)
 
 
 def sentences(text: str, language: str = "en") -> list[Span]:

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchinstruct_graph.text.sentences import sentences
+from searchinstruct_graph.text.sentences import LONGEST_BLOCK, sentences
 
 
 def split(text: str) -> list[str]:
@@ -35,3 +35,12 @@ def test_spans_are_ordered_disjoint_and_lose_no_visible_character(text: str) -> 
     spans = sentences(text)
     assert all(a.end <= b.start for a, b in itertools.pairwise(spans))
     assert "".join("".join(text[s.start : s.end].split()) for s in spans) == "".join(text.split())
+
+
+def test_a_text_without_an_end_is_cut_between_words() -> None:
+    text = "honeycomb " * 5_000 + "\U0001f41d" * 30_000
+    found = sentences(text)
+    words = [word for span in found for word in text[span.start : span.end].split()]
+    assert words[:5_000] == ["honeycomb"] * 5_000
+    assert "".join(words[5_000:]) == "\U0001f41d" * 30_000
+    assert all(span.end - span.start <= LONGEST_BLOCK for span in found)
