@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -37,6 +38,16 @@ class Prompt:
     name: str
     version: int
     text: str
+
+
+def prompts_in(*modules: ModuleType) -> list[Prompt]:
+    """The prompts that are constants of these modules."""
+    return [value for module in modules for value in vars(module).values() if isinstance(value, Prompt)]
+
+
+def versions_of(prompts: Iterable[Prompt]) -> dict[str, str]:
+    """The version of each prompt by its name, in the order of names."""
+    return {prompt.name: str(prompt.version) for prompt in sorted(prompts, key=lambda prompt: prompt.name)}
 
 
 # Every role that reads quotes or pages works under the same rule about what those texts are.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +12,8 @@ import typer
 from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.cli.build_display import BuildDisplay, show_estimate, show_outcome
 from searchinstruct_graph.cli.display import as_json
-from searchinstruct_graph.cli.interrupts import run, run_draining
-from searchinstruct_graph.cli.running import carried_out, leave_with
+from searchinstruct_graph.cli.interrupts import run
+from searchinstruct_graph.cli.running import AsJson, NewRun, RunFolder, carried_out, leave_with, tried
 from searchinstruct_graph.cli.settings import with_settings
 from searchinstruct_graph.errors import UsageError
 
@@ -23,9 +22,7 @@ TRIAL = 10
 
 
 def build(
-    run_folder: Annotated[
-        str | None, typer.Option("--run", metavar="DIR", help="Folder of the run, new or begun.", show_default=False)
-    ] = None,
+    run_folder: RunFolder = None,
     seeds: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,13 +56,11 @@ def build(
             show_default=False,
         ),
     ] = None,
-    new_run: Annotated[
-        bool, typer.Option("--new-run", help="Set the run that is in the folder aside, and begin anew.")
-    ] = False,
+    new_run: NewRun = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help=f"Answer {TRIAL}, throw them away, and extrapolate calls, cost and time.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
+    json_: AsJson = False,
     **settings: Any,
 ) -> None:
     """Build a dataset from seeds or a task; the same command again goes on where it stopped."""
@@ -104,12 +99,9 @@ def _try(sources: Any, context: BuildContext, json_: bool) -> None:
     display = BuildDisplay(quiet=json_)
     # A small target makes small waves, so that little is proposed that the trial does not answer.
     trial = replace(context, target=2 * TRIAL)
-    with tempfile.TemporaryDirectory(prefix="searchinstruct-dry-run-") as folder, display:
-        outcome = run_draining(
-            lambda stop: build_run(sources, Path(folder) / "run", trial, tell=display.tell, stop=stop, answers=TRIAL),
-            display.draining,
-            lambda: "interrupted; a dry run keeps nothing",
-        )
+    outcome = tried(
+        lambda folder, stop: build_run(sources, folder, trial, tell=display.tell, stop=stop, answers=TRIAL), display
+    )
     told = estimate(outcome, context)
     if json_:
         typer.echo(as_json(told))

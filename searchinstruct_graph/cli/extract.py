@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,8 +11,7 @@ import typer
 from searchinstruct_graph.agents.extract_context import ExtractContext
 from searchinstruct_graph.cli.display import as_json
 from searchinstruct_graph.cli.extract_display import ExtractDisplay, show_estimate, show_outcome
-from searchinstruct_graph.cli.interrupts import run_draining
-from searchinstruct_graph.cli.running import carried_out, leave_with
+from searchinstruct_graph.cli.running import AsJson, NewRun, RunFolder, carried_out, leave_with, tried
 from searchinstruct_graph.cli.settings import with_settings
 from searchinstruct_graph.errors import UsageError
 
@@ -22,9 +20,7 @@ TRIAL = 10
 
 
 def extract(
-    run_folder: Annotated[
-        str | None, typer.Option("--run", metavar="DIR", help="Folder of the run, new or begun.", show_default=False)
-    ] = None,
+    run_folder: RunFolder = None,
     examples: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,13 +31,11 @@ def extract(
             show_default=False,
         ),
     ] = None,
-    new_run: Annotated[
-        bool, typer.Option("--new-run", help="Set the run that is in the folder aside, and begin anew.")
-    ] = False,
+    new_run: NewRun = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help=f"Read {TRIAL}, throw them away, and extrapolate calls, cost and time.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
+    json_: AsJson = False,
     **settings: Any,
 ) -> None:
     """Read the documents of a pile that give pairs like the examples; the same command again goes on where it stopped."""
@@ -75,12 +69,9 @@ def _try(files: list[str], context: ExtractContext, json_: bool) -> None:
     display = ExtractDisplay(quiet=json_)
     # Random documents need no clusters; chosen ones come after a warm-up that a trial cannot afford.
     trial = replace(context, baseline="random", reward="transport", target=None)
-    with tempfile.TemporaryDirectory(prefix="searchinstruct-dry-run-") as folder, display:
-        outcome = run_draining(
-            lambda stop: extract_run(files, Path(folder) / "run", trial, tell=display.tell, stop=stop, documents=TRIAL),
-            display.draining,
-            lambda: "interrupted; a dry run keeps nothing",
-        )
+    outcome = tried(
+        lambda folder, stop: extract_run(files, folder, trial, tell=display.tell, stop=stop, documents=TRIAL), display
+    )
     told = estimate_reading(outcome, context)
     if json_:
         typer.echo(as_json(told))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -18,13 +19,21 @@ SHORT = 3
 """Exit code of a run that ended with fewer rows than were asked for."""
 
 
+RunFolder = Annotated[
+    str | None, typer.Option("--run", metavar="DIR", help="Folder of the run, new or begun.", show_default=False)
+]
+NewRun = Annotated[bool, typer.Option("--new-run", help="Set the run that is in the folder aside, and begin anew.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")]
+
+Drain = Callable[[Callable[[], None]], None]
+"""Takes the function that ends a run gently."""
+
+
 def _again(folder: Path) -> str:
     return f"resume with the same command; see: searchinstruct status {folder}"
 
 
-def carried_out(
-    work: Callable[[Callable[[Callable[[], None]], None]], Coroutine[Any, Any, T]], display: RunDisplay, folder: Path
-) -> T:
+def carried_out(work: Callable[[Drain], Coroutine[Any, Any, T]], display: RunDisplay, folder: Path) -> T:
     """The outcome of `work` on the run in `folder`; Ctrl-C drains it, twice leaves at once. Errors say how to go on."""
     again = _again(folder)
     try:
@@ -36,6 +45,16 @@ def carried_out(
         raise
     except SearchInstructError as error:
         raise SearchInstructError(f"{error}; {again}") from error
+
+
+def tried(work: Callable[[Path, Drain], Coroutine[Any, Any, T]], display: RunDisplay) -> T:
+    """The outcome of a dry run: `work` on a folder that is then thrown away."""
+    with tempfile.TemporaryDirectory(prefix="searchinstruct-dry-run-") as folder, display:
+        return run_draining(
+            lambda stop: work(Path(folder) / "run", stop),
+            display.draining,
+            lambda: "interrupted; a dry run keeps nothing",
+        )
 
 
 def leave_with(stopped: bool, short: bool, folder: Path) -> None:

@@ -135,7 +135,7 @@ class Acceptance:
     def decide(self, instruction: Instruction, outcome: Outcome) -> Decision:
         """A row, a rejection, or surplus: what is good but not wanted with this target."""
         ordinal = instruction["ordinal"]
-        if where := _secret_in(outcome):
+        if where := secret_in(outcome):
             return self._rejected(instruction, outcome, "secret", f"a key or password stands in {where}", False)
         outcome = {**outcome, "rejected": [each for each in outcome["rejected"] if not find_secret(each["answer"])]}
         if outcome["fault"] is not None:
@@ -216,7 +216,7 @@ class Acceptance:
         return Decision(ordinal=instruction["ordinal"], row=None, rejection=rejection)
 
 
-def _secret_in(outcome: Outcome) -> str:
+def secret_in(outcome: Outcome) -> str:
     """Where a key stands in what would be kept; empty when nowhere."""
     if find_secret(outcome["answer"]):
         return "the answer"

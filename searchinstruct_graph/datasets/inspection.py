@@ -62,9 +62,7 @@ def run_status(folder: Path) -> RunStatus:
         facts = ledgers.read_facts(db)
         waiting = db.execute("SELECT count(*) FROM instructions WHERE status IN ('admitted', 'answered')").fetchone()[0]
         worked_on = holder(folder)
-        pulls, read = db.execute(
-            "SELECT count(*), coalesce(sum(json_array_length(documents)), 0) FROM pulls"
-        ).fetchone()
+        pulls, read = ledgers.read_progress(db)
         rate = _rate(db, facts["session"]) if worked_on and "session" in facts else None
         now = _since(facts["session"]) if worked_on and "session" in facts else 0.0
     target: int | None = run["options"]["target"]

@@ -511,19 +511,26 @@ def read_rejections(db: sqlite3.Connection) -> Iterator[Rejection]:
         yield json.loads(payload)
 
 
+_INSTRUCTION = "ordinal, id, text, wave, status, origin"
+
+
+def _instruction(ordinal: int, id_: str, text: str, wave: int, status: Status, origin: str) -> Instruction:
+    """An instruction out of the columns `_INSTRUCTION`."""
+    return Instruction(ordinal=ordinal, id=id_, text=text, wave=wave, status=status, origin=json.loads(origin))
+
+
 def read_instructions(db: sqlite3.Connection, *statuses: Status) -> Iterator[Instruction]:
     """The instructions in one of these states (none named: all), in order."""
     wanted = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
-    query = f"SELECT ordinal, id, text, wave, status, origin FROM instructions {wanted} ORDER BY ordinal"  # noqa: S608
-    for ordinal, id_, text, wave, status, origin in db.execute(query, statuses):
-        yield Instruction(ordinal=ordinal, id=id_, text=text, wave=wave, status=status, origin=json.loads(origin))
+    for columns in db.execute(f"SELECT {_INSTRUCTION} FROM instructions {wanted} ORDER BY ordinal", statuses):  # noqa: S608
+        yield _instruction(*columns)
 
 
 def read_answered(db: sqlite3.Connection) -> Iterator[tuple[Instruction, Outcome]]:
     """The instructions that are answered but not decided about, with their answers, in order."""
-    query = "SELECT outcome FROM answers WHERE ordinal = ?"
-    for instruction in read_instructions(db, "answered"):
-        yield instruction, json.loads(db.execute(query, (instruction["ordinal"],)).fetchone()[0])
+    joined = "instructions JOIN answers USING (ordinal) WHERE status = 'answered'"
+    for *columns, outcome in db.execute(f"SELECT {_INSTRUCTION}, outcome FROM {joined} ORDER BY ordinal"):  # noqa: S608
+        yield _instruction(*columns), json.loads(outcome)
 
 
 def read_funnel(db: sqlite3.Connection) -> Funnel:
@@ -625,9 +632,12 @@ def read_pulls(db: sqlite3.Connection) -> Iterator[PullRecord]:
         )
 
 
-def read_documents(db: sqlite3.Connection) -> int:
-    """Documents that an extraction has read."""
-    return int(db.execute("SELECT coalesce(sum(json_array_length(documents)), 0) FROM pulls").fetchone()[0])
+def read_progress(db: sqlite3.Connection) -> tuple[int, int]:
+    """(pulls, documents read) of an extraction."""
+    pulls, documents = db.execute(
+        "SELECT count(*), coalesce(sum(json_array_length(documents)), 0) FROM pulls"
+    ).fetchone()
+    return pulls, documents
 
 
 def read_clusters(db: sqlite3.Connection) -> bytes | None:

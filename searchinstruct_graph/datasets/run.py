@@ -136,9 +136,14 @@ def refuse_strangers(folder: Path) -> None:
             raise UsageError(f"{folder} holds other files ({strangers[0]}, ...) and no run; name a new or empty folder")
 
 
-def stored_target(folder: Path) -> int | None:
-    """The target that the run was last given; None when it had none, and when there is no run yet."""
-    return read_run(folder)["options"]["target"] if (folder / RUN).exists() else None
+def stored_run(folder: Path) -> RunFile | None:
+    """The run in `folder` as it was last given; None when there is none yet."""
+    return read_run(folder) if (folder / RUN).exists() else None
+
+
+def run_folder(folder: str | Path) -> Path:
+    """The folder of a run as a person named it."""
+    return Path(folder).expanduser()
 
 
 def set_aside(folder: Path) -> Path | None:

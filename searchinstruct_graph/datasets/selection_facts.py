@@ -5,8 +5,6 @@ One pass over the pulls; what is kept of their vectors are samples of bounded si
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
 import zipfile
 from bisect import bisect_left
@@ -22,6 +20,7 @@ from typing_extensions import TypedDict
 from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.database import reading
 from searchinstruct_graph.datasets.ledger import NAME, PullRecord
+from searchinstruct_graph.datasets.pair_vectors import from_fact
 from searchinstruct_graph.datasets.run import RunFile, read_run
 from searchinstruct_graph.errors import UsageError
 
@@ -362,16 +361,10 @@ def _all_of(folder: Path, run: RunFile, outline: _Outline, size: int, measured: 
 
 def kept_target(facts: Mapping[str, Any]) -> Vectors | None:
     """The examples' vectors (n, d) out of a run's facts; None when it has kept none."""
-    import numpy as np
-
     kept = facts.get("target")
     if not kept:
         return None
-    try:
-        rows = np.frombuffer(base64.b64decode(kept["vectors"], validate=True), dtype=np.float16)
-        found = rows.reshape(-1, kept["dimensions"]).astype(np.float32)
-    except (binascii.Error, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the run's fact `target` cannot be read ({error}); try: searchinstruct doctor") from error
+    found = from_fact(kept)
     return found if len(found) else None
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from searchinstruct_graph.agents import critic, curriculum, expander, planner, reader, respondent, searcher, writer
 from searchinstruct_graph.agents.build_context import BuildContext
-from searchinstruct_graph.agents.calls import Prompt
+from searchinstruct_graph.agents.calls import prompts_in, versions_of
 from searchinstruct_graph.agents.respondent import QuotedText, Responses, respond
 from searchinstruct_graph.datasets.ledger import Fault, Outcome
 from searchinstruct_graph.datasets.rows import Critic, Rejected, RowSource, RowStatement, Spent, Vote, no_spending
@@ -35,10 +35,8 @@ def grounded(context: BuildContext) -> bool:
 @lru_cache(maxsize=1)
 def prompt_versions() -> dict[str, str]:
     """Every prompt that a row may rest on, with its version."""
-    modules = (planner, searcher, reader, writer, critic, expander, curriculum, respondent)
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Prompt)]
-    found += curriculum.KEYWORD_PROMPTS.values()
-    return {prompt.name: str(prompt.version) for prompt in sorted(found, key=lambda prompt: prompt.name)}
+    found = prompts_in(planner, searcher, reader, writer, critic, expander, curriculum, respondent)
+    return versions_of([*found, *curriculum.KEYWORD_PROMPTS.values()])
 
 
 def role_models(context: BuildContext, *, fixed_form: bool = False) -> dict[str, str]:

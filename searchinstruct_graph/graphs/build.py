@@ -7,7 +7,6 @@ same rows with one worker or two hundred, killed or not.
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import time
 from bisect import bisect_left
@@ -32,7 +31,7 @@ from searchinstruct_graph.datasets.database import connect
 from searchinstruct_graph.datasets.ledger import Decision, Instruction, Ledger, Outcome, WaveStatistics
 from searchinstruct_graph.datasets.pool import Pool
 from searchinstruct_graph.datasets.rows import Funnel, Spent, no_spending
-from searchinstruct_graph.datasets.run import RunFile, held, open_run, set_aside, stored_target
+from searchinstruct_graph.datasets.run import RunFile, held, open_run, run_folder, set_aside, stored_run
 from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
 from searchinstruct_graph.datasets.tasks import Task, read_task
 from searchinstruct_graph.errors import SearchInstructError, UsageError
@@ -48,14 +47,14 @@ from searchinstruct_graph.graphs.answering import (
 from searchinstruct_graph.graphs.proposing import Candidate, History, Proposer, SeedProposer, TaskProposer
 from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse, RunCalls
 from searchinstruct_graph.graphs.research import build_graph, checked_question
-from searchinstruct_graph.graphs.screening import Screen, rules_for
+from searchinstruct_graph.graphs.screening import Screen, check_language, rules_for
 from searchinstruct_graph.models.chat import OFFLINE, chat_model, resolve_model
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.prices import require_price
 from searchinstruct_graph.text.answers import Form
 from searchinstruct_graph.text.digest import file_sha256, sha256
 from searchinstruct_graph.tools.corpus import Corpus
-from searchinstruct_graph.tools.corpus.language import detect, languages
+from searchinstruct_graph.tools.corpus.language import detect
 
 BARREN_WAVES = 3
 """Waves in a row that bring hardly anything new before the sources count as exhausted."""
@@ -204,9 +203,8 @@ class _Build:
         self.proposer.restore([k for (k,) in self.db.execute("SELECT keyword FROM keywords ORDER BY position")])
         for instruction in ledgers.read_instructions(self.db):
             self._take(instruction)
-        waiting = "SELECT ordinal, outcome FROM answers JOIN instructions USING (ordinal) WHERE status = 'answered'"
-        for ordinal, outcome in self.db.execute(f"{waiting} ORDER BY ordinal"):
-            self._answered(ordinal, json.loads(outcome))
+        for instruction, outcome in ledgers.read_answered(self.db):
+            self._answered(instruction["ordinal"], outcome)
         self.queue = deque(each for each in self.queue if each["ordinal"] not in self.answered)
         self.reasons.update(ledgers.read_funnel(self.db)["reasons"])
         for wave in self.waves[1:]:
@@ -498,8 +496,7 @@ def _check_options(sources: Sources, task: Task | None, context: BuildContext) -
                     f"the offline model is extractive: it cannot answer in the form {task['answer_form']}; name a language "
                     "model (--model NAME, or --respondent-model NAME)"
                 )
-    if context.language and context.language not in languages():
-        raise UsageError(f"language {context.language!r} is not known; known are: {', '.join(sorted(languages()))}")
+    check_language(context)
 
 
 def check_models(context: BuildContext) -> None:
@@ -541,7 +538,7 @@ async def build(
         What was committed is safe, and the same command goes on.
     """
     began = time.monotonic()
-    place = _place(folder)
+    place = run_folder(folder)
     seeds, focus, task = await asyncio.to_thread(checked, sources, context)
     with held(place), ExitStack() as open_parts:
         # Everything that may be wrong with the inputs shows before the folder becomes a run.
@@ -554,7 +551,7 @@ async def build(
             set_aside(place)
         settings = configuration(sources, seeds, focus, task, context)
         options = {name: getattr(context, name) for name in OPTIONS}
-        before = stored_target(place)
+        before = stored_run(place)
         run = open_run(place, settings, options, version("searchinstruct-graph"))
         ledger = open_parts.enter_context(closing(Ledger(place)))
         db = open_parts.enter_context(closing(connect(ledger.path, readonly=True)))
@@ -570,7 +567,9 @@ async def build(
         rows = ledgers.read_counts(db)[0]
         if rows > context.target:
             raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
-        if rows < context.target and (before != context.target or facts.get("reopen")):
+        if rows < context.target and (
+            before is None or before["options"]["target"] != context.target or facts.get("reopen")
+        ):
             await ledger.reopen_surplus()
         await ledger.begin_session()
         await _note_inputs(ledger, corpus, benchmark)
@@ -596,10 +595,6 @@ async def build(
             seconds=round(time.monotonic() - began, 3),
             starting=round(starting, 3),
         )
-
-
-def _place(folder: str | Path) -> Path:
-    return Path(folder).expanduser()
 
 
 LISTED = 10_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from searchinstruct_graph.agents.extract_context import ExtractContext
 from searchinstruct_graph.datasets.coverage import Holes
 from searchinstruct_graph.datasets.ledger import PullRecord
+from searchinstruct_graph.datasets.pair_vectors import as_fact, from_fact, packed, unpacked
 from searchinstruct_graph.datasets.run import ENCODER, TUNED
 from searchinstruct_graph.datasets.seeds import Seed
 from searchinstruct_graph.errors import SearchInstructError
@@ -67,7 +67,7 @@ class Chooser:
         from searchinstruct_graph.selection.selector import Selector
 
         self.embedder = embedder
-        self.target: Vectors = self._examples_seen(embedder) if kept is None else kept_vectors(kept)
+        self.target: Vectors = self._examples_seen(embedder) if kept is None else from_fact(kept)
         self.farthest = farthest_kept(self.target, self.context.on_target) if self.context.on_target else None
         self.selector: Selector = Selector(
             vectors,
@@ -202,32 +202,8 @@ class Chooser:
         return embedder, np.load(path, mmap_mode="r")
 
     def kept_target(self) -> dict[str, Any]:
-        """The examples' vectors as a run keeps them: float16 rows in base64."""
-        rows = self.target
-        return {
-            "dimensions": rows.shape[1],
-            "vectors": base64.b64encode(packed(rows)).decode("ascii"),
-            "count": len(rows),
-        }
-
-
-def kept_vectors(kept: dict[str, Any]) -> Vectors:
-    """The vectors that `kept_target` has kept."""
-    return unpacked(base64.b64decode(kept["vectors"]), int(kept["dimensions"]))
-
-
-def packed(vectors: Vectors) -> bytes:
-    """Vectors as the ledger keeps them."""
-    import numpy as np
-
-    return vectors.astype(np.float16).tobytes()
-
-
-def unpacked(kept: bytes, dimensions: int) -> Vectors:
-    """Vectors out of the ledger, shape (n, dimensions)."""
-    import numpy as np
-
-    return np.frombuffer(kept, dtype=np.float16).reshape(-1, dimensions).astype(np.float32)
+        """The examples' vectors as a run keeps them."""
+        return as_fact(self.target)
 
 
 def selection_settings(context: ExtractContext, budget: int, planned: int | None = None) -> SelectionSettings:

@@ -30,12 +30,13 @@ from searchinstruct_graph.agents.sources import fetcher_for
 from searchinstruct_graph.datasets.acceptance import Acceptance
 from searchinstruct_graph.datasets.contamination import Benchmark
 from searchinstruct_graph.datasets.ledger import PullRecord, answer_key
+from searchinstruct_graph.datasets.pair_vectors import packed
 from searchinstruct_graph.datasets.pool import Pool
 from searchinstruct_graph.datasets.rows import Rejection, Row
 from searchinstruct_graph.datasets.seeds import Seed
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.answering import Unanswered
-from searchinstruct_graph.graphs.choosing import Chooser, as_pair, packed
+from searchinstruct_graph.graphs.choosing import Chooser, as_pair
 from searchinstruct_graph.graphs.extract_inputs import (
     budget_of,
     check,

@@ -11,21 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from searchinstruct_graph.agents import extractor
-from searchinstruct_graph.agents.calls import Prompt
+from searchinstruct_graph.agents.calls import prompts_in, versions_of
 from searchinstruct_graph.agents.extract_context import OPTIONS, SHARE, ExtractContext
 from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.acceptance import Rules
 from searchinstruct_graph.datasets.coverage import Holes, read_holes
 from searchinstruct_graph.datasets.database import reading
-from searchinstruct_graph.datasets.run import RUN, read_run
 from searchinstruct_graph.datasets.seeds import Seed, read_seeds, seed_of
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.graphs.screening import check_language
 from searchinstruct_graph.models.chat import chat_model, resolve_model
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.prices import require_price
 from searchinstruct_graph.text.digest import file_sha256, sha256
 from searchinstruct_graph.tools.corpus import Pile, is_page
-from searchinstruct_graph.tools.corpus.language import languages
 from searchinstruct_graph.tools.corpus.sources import scan
 
 FEWEST_EXAMPLES = 10
@@ -51,8 +50,7 @@ def check(context: ExtractContext) -> None:
     chat_model(name)
     if context.max_cost is not None:
         require_price(name)
-    if context.language and context.language not in languages():
-        raise UsageError(f"language {context.language!r} is not known; known are: {', '.join(sorted(languages()))}")
+    check_language(context)
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -78,9 +76,8 @@ def read_examples(files: Sequence[str], questions: Sequence[tuple[str, str]], ho
         UsageError: there are fewer than 10, or a file cannot be read.
     """
     found = read_seeds(files).seeds if files else []
-    found += [Seed(**{**seed_of(question), "answer": answer}) for question, answer in questions]
-    if not found and holes is not None:
-        found = [Seed(**{**seed_of(question), "answer": answer}) for question, answer in holes.pairs]
+    given = questions if found or questions or holes is None else holes.pairs
+    found += [Seed(**{**seed_of(question), "answer": answer}) for question, answer in given]
     if len(found) < FEWEST_EXAMPLES:
         raise UsageError(
             f"{len(found)} example pairs are too few to say what is wanted; give at least {FEWEST_EXAMPLES}, better 50 or more "
@@ -110,14 +107,6 @@ def covered(context: ExtractContext, place: Path | None) -> Holes:
     return read_holes(Path(context.cover), context.embeddings)
 
 
-def begun_budgets(folder: Path) -> tuple[int | None, int | None]:
-    """The budget that the run in `folder` began with, and the one it was last given; None when there is no run."""
-    if not (folder / RUN).exists():
-        return None, None
-    run = read_run(folder)
-    return run["configuration"]["settings"].get("planned_documents"), run["options"].get("budget_documents")
-
-
 def budget_of(context: ExtractContext, documents: int, last: int | None = None) -> int:
     """The documents that may be read: what is set, else what was set the `last` time, else the paper's share of the pile; never
     more than there are.
@@ -128,8 +117,7 @@ def budget_of(context: ExtractContext, documents: int, last: int | None = None) 
 
 def prompt_versions() -> dict[str, str]:
     """The prompts of an extraction, with their versions."""
-    found = [value for value in vars(extractor).values() if isinstance(value, Prompt)]
-    return {prompt.name: str(prompt.version) for prompt in sorted(found, key=lambda prompt: prompt.name)}
+    return versions_of(prompts_in(extractor))
 
 
 def configuration(

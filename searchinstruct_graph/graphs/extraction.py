@@ -28,6 +28,7 @@ from searchinstruct_graph.datasets.contamination import Benchmark
 from searchinstruct_graph.datasets.coverage import Holes
 from searchinstruct_graph.datasets.database import connect
 from searchinstruct_graph.datasets.ledger import Ledger, PullRecord
+from searchinstruct_graph.datasets.pair_vectors import packed
 from searchinstruct_graph.datasets.pool import Pool
 from searchinstruct_graph.datasets.rows import Funnel, Spent, no_spending
 from searchinstruct_graph.datasets.run import (
@@ -36,15 +37,15 @@ from searchinstruct_graph.datasets.run import (
     held,
     open_run,
     refuse_strangers,
+    run_folder,
     set_aside,
-    stored_target,
+    stored_run,
 )
 from searchinstruct_graph.datasets.seeds import Seed
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 from searchinstruct_graph.graphs.answering import Unanswered
-from searchinstruct_graph.graphs.choosing import Chooser, as_pair, packed
+from searchinstruct_graph.graphs.choosing import Chooser, as_pair
 from searchinstruct_graph.graphs.extract_inputs import (
-    begun_budgets,
     budget_of,
     check,
     check_sources,
@@ -64,6 +65,7 @@ from searchinstruct_graph.graphs.settling import Examples, settle, sound
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
 from searchinstruct_graph.models.loops import together
 from searchinstruct_graph.models.usage import no_usage
+from searchinstruct_graph.tools.corpus import Section
 from searchinstruct_graph.tools.corpus.language import detect
 from searchinstruct_graph.tools.corpus.pile import Pile, PileProgress
 
@@ -120,7 +122,7 @@ class ExtractHappened(NamedTuple):
 class _Read(NamedTuple):
     """A pull whose documents are read, before it is committed."""
 
-    documents: list[tuple[int, ReadDocument]]
+    documents: list[tuple[Section, ReadDocument]]
     texts: list[str]
     vectors: NDArray[np.float32]
     """Of the pairs that hold, in order; float16 values, as they are kept."""
@@ -152,7 +154,9 @@ class _Extraction:
         self.budget = int(run["options"]["budget_documents"])
         self.pool = Pool(embedder, lambda ordinal: ledgers.read_text(db, ordinal))
         self.screen = Screen(context, Examples(), run["fingerprint"], self.pool, benchmark)
-        self.blocked = Blocked(ledgers.read_facts(db).get("purged", []))
+        facts = ledgers.read_facts(db)
+        self.blocked = Blocked(facts.get("purged", []))
+        self.kept_target = facts.get("target")
         rules = extraction_rules(context, run["fingerprint"])
         versions = {"searchinstruct-graph": run["version"], **prompt_versions()}
         told = partial(ledgers.has_answer, db)
@@ -184,7 +188,7 @@ class _Extraction:
             self.context,
             self.budget,
             planned=int(self.run["configuration"]["settings"]["planned_documents"]),
-            target=ledgers.read_facts(self.db).get("target"),
+            target=self.kept_target,
             holes=self.holes,
             folder=self.place,
         )
@@ -320,25 +324,25 @@ class _Extraction:
     async def _pull(self, pull: Pull) -> _Read:
         with keeping_calls(HeardCalls(self.calls, f"pull:{pull.number}", self.provider)):
             found = await together(self._document(index) for index in pull.documents)
-        pairs = [pair for each in found for pair in sound(each.pairs)]
+        pairs = [pair for _, each in found for pair in sound(each.pairs)]
         texts = [as_pair(pair.question, pair.outcome["answer"]) for pair in pairs]
         vectors = await asyncio.to_thread(self.chooser.vectors, texts)
-        return _Read(list(zip(pull.documents, found, strict=True)), texts, vectors)
+        return _Read(found, texts, vectors)
 
-    async def _document(self, index: int) -> ReadDocument:
+    async def _document(self, index: int) -> tuple[Section, ReadDocument]:
         section = self.pile.section(index)
         if self.blocked.holds(section.uri, section.sha256):
-            return ReadDocument([], "purged: a purged source is not read", no_usage())
+            return section, ReadDocument([], "purged: a purged source is not read", no_usage())
         with self.provider.reading(index) as failed:
             for _ in range(ATTEMPTS):
                 try:
-                    return await read_document(section, self.form, self.context)
+                    return section, await read_document(section, self.form, self.context)
                 except Unanswered as error:
                     self.tell(self._happened("note", f"{section.uri} was not read: {error}"))
                     failed(error)
                     last = str(error)
             await self.provider.to_blame(index)
-        return ReadDocument([], last, no_usage())
+        return section, ReadDocument([], last, no_usage())
 
     async def _commit(self) -> None:
         """Commit the pulls that have landed, in the order of their numbers, as far as there is no gap and rows are wanted."""
@@ -348,7 +352,7 @@ class _Extraction:
             self.next_commit += 1
 
     async def _commit_one(self, pull: Pull, read: _Read) -> None:
-        found = [(index, pair) for index, each in read.documents for pair in sound(each.pairs)]
+        found = [(section.index, pair) for section, each in read.documents for pair in sound(each.pairs)]
         record = PullRecord(
             number=pull.number,
             cluster=pull.cluster,
@@ -360,7 +364,9 @@ class _Extraction:
             texts=read.texts if self.context.tune and pull.cluster is None else [],
             distance=None,
             reward=None,
-            failures=[[index, each.failure.partition(":")[0]] for index, each in read.documents if each.failure],
+            failures=[
+                [section.index, each.failure.partition(":")[0]] for section, each in read.documents if each.failure
+            ],
             note="",
         )
 
@@ -374,12 +380,11 @@ class _Extraction:
             self.selecting += time.perf_counter() - began
             return landed
 
-        documents = [(self.pile.section(index), each) for index, each in read.documents]
         distances = self.chooser.distances(read.vectors)
         made = await asyncio.to_thread(
-            settle, pull, documents, distances, self.chooser.farthest, self.screen, self.acceptance, land
+            settle, pull, read.documents, distances, self.chooser.farthest, self.screen, self.acceptance, land
         )
-        notes = [f"{section.uri}: {each.failure}" for section, each in documents if each.failure]
+        notes = [f"{section.uri}: {each.failure}" for section, each in read.documents if each.failure]
         record["note"] = "; ".join(notes)[:2_000]
         self.last = made.answered[-1][0]["ordinal"] if made.answered else self.last
         segment = self.pool.segment()
@@ -393,16 +398,12 @@ class _Extraction:
         self.read_here += len(pull.documents)
         self.pulls += 1
         self.spent = ledgers.total(ledgers.read_spending(self.db).values())
-        self.tell(self._happened("pull", f"pull {pull.number}: {len(found)} pairs of {len(documents)} documents"))
+        self.tell(self._happened("pull", f"pull {pull.number}: {len(found)} pairs of {len(pull.documents)} documents"))
 
     def _happened(self, kind: Literal["start", "note", "clusters", "pull"], text: str) -> ExtractHappened:
         return ExtractHappened(
             kind, text, self.read, self.budget, self.acceptance.accepted, dict(self.reasons), self.spent
         )
-
-
-def _place(folder: str | Path) -> Path:
-    return Path(folder).expanduser()
 
 
 def _piling(tell: Callable[[ExtractHappened], None], made: PileProgress) -> None:
@@ -439,7 +440,7 @@ async def extract(
         What was committed is safe, and the same command goes on.
     """
     began = time.monotonic()
-    place = _place(folder)
+    place = run_folder(folder)
     await asyncio.to_thread(check, context)
     holes = await asyncio.to_thread(covered, context, None if new_run else place) if context.cover else None
     if holes is not None and context.reward != "coverage" and (examples or pairs):
@@ -468,21 +469,22 @@ async def extract(
             fetcher=fetcher_for(context),
         )
         piled = time.monotonic() - began
-        planned, last = begun_budgets(place)
-        budget = budget_of(context, len(pile), last)
+        before = stored_run(place)
+        last = before["options"] if before else {}
+        budget = budget_of(context, len(pile), last.get("budget_documents"))
+        planned = before["configuration"]["settings"].get("planned_documents") if before else None
         settings = configuration(wanted, holes, pile, planned or budget, context)
         options = {**{name: getattr(context, name) for name in OPTIONS}, "budget_documents": budget}
-        before = stored_target(place)
         run = open_run(place, settings, options, version("searchinstruct-graph"))
         ledger = open_parts.enter_context(closing(Ledger(place)))
         db = open_parts.enter_context(closing(connect(ledger.path, readonly=True)))
         rows = ledgers.read_counts(db)[0]
         if context.target is not None and rows > context.target:
             raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
-        read = ledgers.read_documents(db)
+        _, read = ledgers.read_progress(db)
         if read > budget:
             raise UsageError(f"{place} has read {read} documents already; --budget-documents {budget} is less")
-        if before != context.target or ledgers.read_facts(db).get("reopen"):
+        if last.get("target") != context.target or ledgers.read_facts(db).get("reopen"):
             await ledger.reopen_surplus()
         await ledger.begin_session()
         if benchmark is not None:
@@ -493,7 +495,7 @@ async def extract(
         filled = holes if context.reward == "coverage" else None
         work = _Extraction(ledger, db, run, place, pile, wanted, filled, embedder, benchmark, context, tell, documents)
         await asyncio.to_thread(work.restore)
-        if not ledgers.read_facts(db).get("target"):
+        if work.kept_target is None:
             # What the selection computes with must be the same for ever, whatever an embedder gives another time.
             await ledger.note("target", work.chooser.kept_target())
         stop(work.stop.set)

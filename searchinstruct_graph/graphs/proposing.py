@@ -105,16 +105,20 @@ class History:
     kinds: Counter[str] = field(default_factory=Counter)
 
 
-class Proposer(Protocol):
-    """A method of making instructions."""
+class Proposing(Protocol):
+    """Where candidates come from."""
 
     method: Method
 
-    def seeds(self) -> list[Candidate]:
-        """Instructions that are given, not made; they stand before everything else."""
-
     def shown_only(self, candidate: Candidate) -> bool:
         """Whether a given instruction is only shown to the model, not answered."""
+
+
+class Proposer(Proposing, Protocol):
+    """A method of making instructions."""
+
+    def seeds(self) -> list[Candidate]:
+        """Instructions that are given, not made; they stand before everything else."""
 
     async def propose(self, wave: int, history: History) -> Proposed:
         """The candidates of a wave, counted from 1."""

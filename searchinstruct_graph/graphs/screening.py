@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.agents.context import RunContext
-from searchinstruct_graph.datasets.acceptance import Rules, row_id, source_unit
+from searchinstruct_graph.datasets.acceptance import Rules, row_id, secret_in, source_unit
 from searchinstruct_graph.datasets.contamination import Benchmark
 from searchinstruct_graph.datasets.ledger import Instruction, Outcome
 from searchinstruct_graph.datasets.pool import Pool, Twin
-from searchinstruct_graph.datasets.rows import Method, Origin, Rejection, no_spending
+from searchinstruct_graph.datasets.rows import Origin, Rejection, no_spending
 from searchinstruct_graph.datasets.screening import find_secret, screen_instruction
-from searchinstruct_graph.graphs.proposing import Candidate
+from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.graphs.proposing import Candidate, Proposing
 from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.text.words import words
 from searchinstruct_graph.tools.corpus import Corpus
+from searchinstruct_graph.tools.corpus.language import languages
 
 
 def instruction_id(text: str) -> str:
@@ -46,13 +47,10 @@ def rules_for(
     )
 
 
-class Proposing(Protocol):
-    """What a screen has to know of where candidates come from."""
-
-    method: Method
-
-    def shown_only(self, candidate: Candidate) -> bool:
-        """Whether a given instruction is only known, not answered."""
+def check_language(context: RunContext) -> None:
+    """Raise UsageError for a language that cannot be told from others."""
+    if context.language and context.language not in languages():
+        raise UsageError(f"language {context.language!r} is not known; known are: {', '.join(sorted(languages()))}")
 
 
 class Screen:
@@ -108,7 +106,7 @@ class Screen:
         fault, numbers = outcome["fault"], outcome["critic"]
         assert fault is not None
         refusal = self._refusal(wave, candidate, fault["reason"], fault["detail"], fault["quarantined"])
-        if any(map(find_secret, (candidate.text, outcome["answer"], fault["detail"]))):
+        if find_secret(candidate.text) or secret_in(outcome):
             return {**refusal, "instruction": "", "reason": "secret", "detail": "a key or password stands in the pair"}
         scores = {name: numbers[name] for name in ("support", "agreement", "confidence")}
         return {
