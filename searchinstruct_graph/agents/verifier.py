@@ -20,7 +20,7 @@ from itertools import islice
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.agents.critic import judge_support
 from searchinstruct_graph.agents.evidence import Quote, Statement, locate
-from searchinstruct_graph.agents.rating import CONTRADICTED, Rating, is_short, rate
+from searchinstruct_graph.agents.rating import Rating, rate
 from searchinstruct_graph.datasets.checks import (
     Claim,
     RowCheck,
@@ -34,6 +34,7 @@ from searchinstruct_graph.datasets.checks import (
 from searchinstruct_graph.datasets.records import Record
 from searchinstruct_graph.models.chat import resolve_model
 from searchinstruct_graph.models.limits import Allowance, remaining
+from searchinstruct_graph.models.support import DIFFERS, is_short
 from searchinstruct_graph.models.usage import Usage, add_usage, no_usage
 from searchinstruct_graph.text.compare import CONFLICT_CAP, Difference
 from searchinstruct_graph.text.words import words
@@ -188,7 +189,7 @@ def _settled(found: _Found, score: float, said: str, min_support: float) -> Stat
     rating, reason = found.rating, said
     if found.faults:
         verdict: Verdict = "miscited"
-        reason, score = found.faults[0], min(score, CONFLICT_CAP * CONTRADICTED)
+        reason, score = found.faults[0], min(score, CONFLICT_CAP * DIFFERS)
     elif rating.contradicts and score < min_support:
         verdict, reason = "contradicted", _difference(next(each for each in rating.differences if each.held))
     elif score >= min_support:
@@ -248,7 +249,7 @@ async def _judged(
             score = statement["support"]
             doubted = not failed and (number in gated or score < context.min_support)
             words_said = next(said, "") if doubted else failed or ""
-            if any(d.held and d.kind != "name" for d in each.rating.differences):
+            if any(d.held and d.kind in ("number", "negation") for d in each.rating.differences):
                 score = min(score, CONFLICT_CAP)
             settled.append(_settled(each, score, words_said, context.min_support))
     return settled, usage, failure

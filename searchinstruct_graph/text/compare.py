@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from searchinstruct_graph.text.sentences import Span, sentences
@@ -13,7 +14,8 @@ from searchinstruct_graph.text.stopwords import is_stopword
 from searchinstruct_graph.text.words import UNSPACED, normal_form, stems, words
 
 # Before a number may stand a letter of a script without spaces: 建于1936年.
-_NUMBER = re.compile(rf"(?:(?<![\w.])|(?<=[{UNSPACED}]))\d+(?:[.,]\d+)*")
+NUMBER = re.compile(rf"(?:(?<![\w.])|(?<=[{UNSPACED}]))\d+(?:[.,]\d+)*")
+"""A number in digits, with its separators."""
 _NEGATIONS = frozenset(
     normal_form(word)
     for word in [
@@ -55,6 +57,10 @@ _NEGATIONS = frozenset(
 )
 _NEGATION_CHARACTERS = re.compile("[不没未无]")
 
+ENOUGH = 0.7
+"""Support from which a statement counts as carried unless a run says otherwise, whoever judged: a language model is asked for
+less where a part is missing, and the offline score is scaled so that its own threshold lies here."""
+
 CONFLICT_CAP = 0.5
 """Support of a statement that conflicts with its quotes: never enough to be accepted."""
 
@@ -66,7 +72,7 @@ paraphrase keeps its names and numbers at least."""
 def numbers(text: str) -> set[str]:
     """The numbers in digits, without thousands separators and trailing zeros: `1,200` and `1200` are one."""
     found: set[str] = set()
-    for raw in _NUMBER.findall(normal_form(text)):
+    for raw in NUMBER.findall(normal_form(text)):
         whole = raw
         if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", whole):
             whole = whole.replace(",", "")
@@ -75,6 +81,16 @@ def numbers(text: str) -> set[str]:
             whole = whole.rstrip("0").rstrip(".")
         found.add(whole.lstrip("0") or "0")
     return found
+
+
+_LOOSE = re.compile(r"(?<![\w.,])\d{1,3}(?:, \d{3})+(?!\d)")
+
+
+def loose_numbers(text: str) -> set[str]:
+    """Numbers whose thousands a tokenizer has set apart (`235, 000`), joined; two numbers of a list may be joined as well, so
+    this is for asking whether a text holds a number, not for what it says.
+    """
+    return {found.replace(", ", "") for found in _LOOSE.findall(normal_form(text))} if ", " in text else set()
 
 
 def negated(text: str) -> bool:
@@ -222,7 +238,16 @@ MOST_TOKENS = 400
 """Content words of one side that are aligned; what is longer is no sentence."""
 
 _ROUND = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
-_SPELLED = {
+_TEENS = dict(zip("thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(), range(13, 20), strict=True))
+_ORDINALS = {
+    word: value
+    for value, word in enumerate(
+        "fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
+        "seventeenth eighteenth nineteenth twentieth".split(),
+        4,
+    )
+}
+SPELLED = {
     normal_form(word): str(value)
     for listed in (
         "two three four five six seven eight nine ten eleven twelve",
@@ -232,10 +257,14 @@ _SPELLED = {
         "دو سه چهار پنج شش هفت هشت - - یازده دوازده",
         "اثنان ثلاثة أربعة خمسة ستة سبعة ثمانية تسعة عشرة - -",
     )
-    for value, word in [*enumerate(listed.split(), 2), *((value, word) for word, value in _ROUND.items())]
+    for value, word in [
+        *enumerate(listed.split(), 2),
+        *((value, word) for word, value in {**_ROUND, **_TEENS, **_ORDINALS}.items()),
+    ]
     if word != "-"
 }
-"""Numbers in words. "One" is an article in many languages; a dash stands for a word that means something else as well."""
+"""Numbers in words. "One" is an article in many languages; a dash stands for a word that means something else as well, as
+"second" and "third" do."""
 
 
 _DENYING = frozenset(
@@ -253,7 +282,8 @@ _CONTRARY = re.compile(r"(?:un|in|im|ir|il|dis|non|mis)\w{3}")
 class Difference(NamedTuple):
     """Where a claim parts with the sentence that it restates."""
 
-    kind: Literal["number", "name", "negation"]
+    kind: Literal["number", "name", "negation", "opposite"]
+    """`opposite`: the other direction, as "rose" where the sentence says "fell", or two names in each other's place."""
     claimed: str
     """The claim's word."""
     held: str
@@ -285,6 +315,11 @@ def differences(claim: str, held: str, context: str = "", language: str = "en") 
         *_other_names(ours, theirs, partner, held, context, language),
     ]
     return list(dict.fromkeys([*found, *_other_negations(ours, theirs, partner)]))
+
+
+def name_stems(text: str, language: str = "en") -> list[str]:
+    """The stems of names, identifiers and quoted words, in order; a word that opens a sentence may be anything."""
+    return [token.stem for token in _tokens(text, language) if token.kind == "name"]
 
 
 def shared_words(text: str, other: str, language: str = "en") -> list[Span]:
@@ -355,15 +390,15 @@ def _raw_words(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _key(word: str, raw: str, language: str) -> str:
     """What two words must share to be the same: the value of a number, else the stem."""
-    if word in _SPELLED:
-        return _SPELLED[word]
+    if word in SPELLED:
+        return SPELLED[word]
     if word[0].isdigit() and (values := numbers(raw)):
         return min(values)
     return next(iter(stems(word, language)), word)
 
 
 def _kind(raw: str, word: str, text: str, start: int, language: str) -> Literal["number", "name", "opening", "word"]:
-    if word in _SPELLED or (word[0].isdigit() and numbers(raw)):
+    if word in SPELLED or (word[0].isdigit() and numbers(raw)):
         return "number"
     if _IDENTIFIER.match(raw):
         return "name"
@@ -382,6 +417,12 @@ def _opens(text: str, at: int) -> bool:
 _Partner = dict[int, int]
 
 
+@lru_cache(maxsize=256)
+def _around(text: str, language: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The stems of a text, and its words that are written small."""
+    return frozenset(stems(text, language)), frozenset(raw for raw, _, _ in _raw_words(text) if raw.islower())
+
+
 def _place(at: int, partner: _Partner, size: int) -> range:
     """Where in the other text the unaligned token `at` would stand: between the partners of its neighbours."""
     low = next((partner[k] + 1 for k in range(at - 1, -1, -1) if k in partner), 0)
@@ -390,7 +431,7 @@ def _place(at: int, partner: _Partner, size: int) -> range:
 
 
 def _other_numbers(ours: list[_Token], theirs: list[_Token], partner: _Partner, held: str) -> Iterator[Difference]:
-    values = numbers(held) | {token.stem for token in theirs if token.kind == "number"}
+    values = numbers(held) | loose_numbers(held) | {token.stem for token in theirs if token.kind == "number"}
     claimed = {token.stem for token in ours if token.kind == "number"}
     taken = set(partner.values())
     for at, token in enumerate(ours):
@@ -412,9 +453,8 @@ def _other_names(
     suspects = [at for at, token in enumerate(ours) if token.kind in ("name", "opening") and at not in partner]
     if not suspects:
         return
-    around = f"{held}\n{context}"
-    known = set(stems(around, language))
-    common = {raw for raw, _, _ in _raw_words(around) if raw.islower()}
+    here, there = _around(held, language), _around(context, language)
+    known, common = here[0] | there[0], here[1] | there[1]
     stems_claimed, taken = {token.stem for token in ours}, set(partner.values())
     for at in suspects:
         token = ours[at]
@@ -426,7 +466,7 @@ def _other_names(
                 yield Difference("name", token.surface, theirs[rivals[0]].surface)
         elif token.stem not in known:
             yield Difference("name", token.surface, theirs[rivals[0]].surface if rivals else "")
-        elif len(rivals) == len(place) == 1 and at - 1 in partner and at + 1 in partner:
+        elif rivals and len(rivals) == len(place) and at - 1 in partner and at + 1 in partner:
             yield Difference("name", token.surface, theirs[rivals[0]].surface)
 
 

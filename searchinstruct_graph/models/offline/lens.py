@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from searchinstruct_graph.models.embeddings import embeddings, word_rarity
+from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.offline.frames import unframed
+from searchinstruct_graph.models.support.reading import word_weight
 from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword, language_of
 from searchinstruct_graph.text.words import normal_form, stems, words
@@ -35,8 +36,6 @@ KIND_BONUS = 0.15
 
 FRAGMENT_LOSS = 0.3
 """What a fragment loses: a sentence that says nothing beyond the question's own words, or only points elsewhere."""
-
-_MAX_WEIGHT = 20.0
 
 _SUBJECT_WEIGHT = 10.0
 
@@ -94,12 +93,6 @@ _NUMBER_WORD = re.compile(
 )
 _CAPITAL = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w’'.-]*")
 _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
-
-
-@lru_cache(maxsize=100_000)
-def word_weight(word: str) -> float:
-    """How much a word tells, from 0.1 to 20: the norm of its embedding, pieces added up."""
-    return min(_MAX_WEIGHT, max(0.1, word_rarity(word)))
 
 
 @lru_cache(maxsize=20_000)
