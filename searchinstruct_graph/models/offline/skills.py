@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from searchinstruct_graph.models.offline import extracting, teaching
+from searchinstruct_graph.models import support as scorer
+from searchinstruct_graph.models.offline import editing, extracting, teaching
 from searchinstruct_graph.models.offline.choose import (
     STATEMENTS,
     Candidate,
@@ -17,8 +18,9 @@ from searchinstruct_graph.models.offline.choose import (
 )
 from searchinstruct_graph.models.offline.lens import look, terms, weight_of
 from searchinstruct_graph.models.offline.names import names
+from searchinstruct_graph.models.offline.planning import implied_questions, keywords, plan
 from searchinstruct_graph.models.offline.task import Task
-from searchinstruct_graph.text import compare
+from searchinstruct_graph.text.compare import ENOUGH
 from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword, language_of
 from searchinstruct_graph.text.words import normal_form, stems, words
@@ -34,41 +36,6 @@ ALSO_SAYS, SAYS_IT_TOO = 0.70, 0.90
 
 ALL_ASKED = 0.85
 """Share of the question's weight from which a quote holds all that is asked."""
-
-
-_NEXT_QUESTION = re.compile(
-    r"(?<=[?？؟])\s*(?=\S)"
-    r"|[;,]?\s+(?:and\s+(?=(?:what|how|why|when|who|where|which)\b)|und\s+(?=(?:was|wie|warum|wann|wer|wo|welche)\b)"
-    r"|et\s+(?=(?:que|quoi|comment|pourquoi|quand|qui|où|quel)\b)|y\s+(?=(?:qué|cómo|cuándo|quién|dónde|cuál)\b))",
-    re.IGNORECASE,
-)
-_COMPARED = re.compile(
-    r"\b(?:both|either|same|first|earlier|later|older|younger|more|between|better|longer|larger|compare|difference|versus|vs)\b|,?\s+or\s+",
-    re.IGNORECASE,
-)
-
-
-def keywords(question: str) -> str:
-    """The question without its function words and question marks."""
-    kept = [word for word in re.findall(r"[\w’'.\-+#/]+", question) if not is_stopword(normal_form(word.strip(".'’-")))]
-    return " ".join(word.strip(".") for word in kept) or question
-
-
-def plan(task: Task) -> dict[str, Any]:
-    """Split at question borders; for each part ask with the part itself, and with each name it compares."""
-    question = task.text("question")
-    parts = [part.strip() for part in _NEXT_QUESTION.split(question) if part and part.strip()] or [question]
-    planned = []
-    for part in parts[:4]:
-        queries = [part]
-        compared = names(part)
-        if len(compared) > 1 and _COMPARED.search(part):
-            rest = [word for word in keywords(part).split() if not any(word in name for name in compared)]
-            queries += [" ".join([name, *rest[:4]]) for name in compared]
-        elif task.text("failed"):
-            queries = [keywords(part), *names(part)]
-        planned.append({"text": part, "queries": queries[:3], "requires": [part]})
-    return {"restatement": question, "sub_questions": planned}
 
 
 _ANAPHORA = frozenset(
@@ -198,7 +165,9 @@ def write(task: Task) -> dict[str, Any]:
     question = task.text("question")
     quotes = task.all("quote")
     asked = [tag.text for tag in task.all("part")] or [question]
-    if len(asked) == 1:
+    if len(asked) == 1 or (
+        implied_questions(question) and answers(question, chain(question, candidates(question, quotes)))
+    ):
         asked = [question]
     picked: dict[int, Candidate] = {}
     for part in asked:
@@ -230,15 +199,23 @@ def _spaced(text: str) -> str:
 
 
 def support(task: Task) -> dict[str, Any]:
-    """Each statement's words, numbers and negation against its own quotes."""
+    """Each statement against its own quotes, by the calibrated count (`models.support`)."""
     quotes = {tag.attributes["id"]: tag.text for tag in task.all("quote")}
     judged = []
     for tag in task.all("statement"):
         cited = [quotes[number] for number in tag.attributes.get("quotes", "").split(",") if number in quotes]
-        score = compare.support(tag.text, cited)
-        problem = "" if score >= 0.7 else "its quotes do not say all of it"
-        judged.append({"statement": int(tag.attributes["id"]), "support": round(score, 4), "problem": problem})
+        found = scorer.assess(tag.text, [scorer.Piece(text) for text in cited])
+        score, problem = found.score, _problem(found)
+        judged.append({"statement": int(tag.attributes["id"]), "support": score, "problem": problem})
     return {"statements": judged}
+
+
+def _problem(found: scorer.Assessment) -> str:
+    """What the quotes do not say; empty when they say enough."""
+    if found.score >= ENOUGH:
+        return ""
+    other = next((each for each in found.differences if each.held), None)
+    return f"its quotes say “{other.held}”, not “{other.claimed}”" if other else "its quotes do not say all of it"
 
 
 def reanswer(task: Task) -> dict[str, Any]:
@@ -260,4 +237,5 @@ SKILLS: dict[str, Callable[[Task], dict[str, Any]]] = {
     "Reanswer": reanswer,
     **teaching.SKILLS,
     **extracting.SKILLS,
+    **editing.SKILLS,
 }
