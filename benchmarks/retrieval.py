@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import datasets
 from benchmarks.datasets import QuestionSet
+from searchinstruct_graph.evals.retrieval import recall_at
 from searchinstruct_graph.tools.corpus import Corpus
 
 K = 10
@@ -27,12 +28,6 @@ SETS: dict[str, tuple[Callable[[Path], QuestionSet], float | None]] = {
 """How each set is loaded, and the recall wanted of both halves together."""
 
 
-def recall(found: Sequence[str], gold: Iterable[str]) -> float:
-    """Share of the gold documents among the documents found."""
-    gold = list(gold)
-    return sum(key in found for key in gold) / len(gold)
-
-
 async def measure(test: QuestionSet, folder: Path) -> list[dict[str, Any]]:
     """One outcome a question: recall@10 of words, of vectors, and of both fused."""
     path = await asyncio.to_thread(test.write, folder)
@@ -44,7 +39,8 @@ async def measure(test: QuestionSet, folder: Path) -> list[dict[str, Any]]:
         halves = {"words": index.by_words(question.text, K), "vectors": index.by_vector(vector, K)}
         found = {name: [row.key.lstrip("#") for row, _ in hits[:K]] for name, hits in halves.items()}
         found["fused"] = [hit.uri.partition("#")[2] for hit in await corpus.search(question.text, K)]
-        scores = {name: recall(keys, question.gold) for name, keys in found.items()}
+        grades = dict.fromkeys(question.gold, 1.0)
+        scores = {name: recall_at(keys, grades, K) for name, keys in found.items()}
         outcomes.append({"question": question.text, "gold": question.gold, **scores})
     return outcomes
 

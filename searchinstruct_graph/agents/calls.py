@@ -120,13 +120,10 @@ async def ask_model(
         ProviderError: the provider refuses every further call.
         UsageError: the model's name, key or price is missing or wrong.
     """
-    model, store = resolve_model(context.model_for(role)), _store.get()
-    key = call_key(prompt, inputs, schema, model, temperature, seed) if store else ""
-    if store and (kept := store.saved(key)) is not None:
-        return Reply(schema.model_validate(kept[0]), kept[1])
+    model = resolve_model(context.model_for(role))
 
     async def asked() -> Reply[T] | Failure:
-        outcome = await structured(
+        return await structured(
             schema,
             [("system", prompt.text), ("user", str(inputs))],
             model=model,
@@ -135,15 +132,30 @@ async def ask_model(
             temperature=temperature,
             seed=seed,
         )
-        if store:
-            store.paid(outcome.usage)
+
+    return await through_store(asked, schema, lambda: call_key(prompt, inputs, schema, model, temperature, seed))
+
+
+async def through_store(
+    call: Callable[[], Awaitable[Reply[T] | Failure]], schema: type[T], key_of: Callable[[], str]
+) -> Reply[T] | Failure:
+    """What `call` gives, through the store of the calls if there is one: a reply kept under the key is not asked for again."""
+    store = _store.get()
+    if store is None:
+        return await call()
+    key = key_of()
+    if (kept := store.saved(key)) is not None:
+        return Reply(schema.model_validate(kept[0]), kept[1])
+
+    async def asked() -> Reply[T] | Failure:
+        outcome = await call()
+        store.paid(outcome.usage)
         return outcome
 
     async def keep(outcome: Reply[T] | Failure) -> None:
-        assert store is not None
         if isinstance(outcome, Reply):
             await store.save(key, outcome.value.model_dump(mode="json"), outcome.usage)
         else:
             await store.lost(outcome.usage)
 
-    return await store.make(asked, keep) if store else await asked()
+    return await store.make(asked, keep)
