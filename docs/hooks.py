@@ -5,27 +5,40 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.agents.context import AgentContext, ResearchContext
+from searchinstruct_graph.agents.edit_context import EditContext
 from searchinstruct_graph.agents.extract_context import ExtractContext
+from searchinstruct_graph.evals.context import EvalContext
 
 PLACES: dict[str, type[AgentContext]] = {
     "<!-- settings -->": ResearchContext,
     "<!-- settings of build -->": BuildContext,
     "<!-- settings of extract -->": ExtractContext,
+    "<!-- settings of edit -->": EditContext,
+    "<!-- settings of eval -->": EvalContext,
 }
 
 
 def settings_table(context: type[AgentContext] = ResearchContext) -> str:
-    """Every field of a context: flag, kind, default, range, meaning; of BuildContext those that it adds."""
-    from searchinstruct_graph import extract_graph, instruct_graph, research_graph
+    """Every field of a context: flag, kind, default, range, meaning; of those that build on it what they add."""
+    from searchinstruct_graph import edit_graph, extract_graph, instruct_graph, research_graph
 
-    graphs: dict[type[AgentContext], Any] = {BuildContext: instruct_graph, ExtractContext: extract_graph}
-    form = graphs.get(context, research_graph).get_context_jsonschema()["properties"]
-    inherited = {setting.name for setting in fields(ResearchContext)} if context is BuildContext else set()
+    graphs: dict[type[AgentContext], Any] = {
+        BuildContext: instruct_graph,
+        ExtractContext: extract_graph,
+        EditContext: edit_graph,
+    }
+    # An evaluation is no graph; its schema is made as LangGraph makes those of graphs.
+    own = TypeAdapter(EvalContext).json_schema() if context is EvalContext else None
+    form = (own or graphs.get(context, research_graph).get_context_jsonschema())["properties"]
+    adding = context in (BuildContext, EditContext, EvalContext)
+    inherited = {setting.name for setting in fields(ResearchContext)} if adding else set()
     lines = ["| field and flag | kind | default | meaning |", "|---|---|---|---|"]
     for setting in fields(context):
-        if setting.name in inherited:
+        if setting.name in inherited and (context is not EvalContext or setting.name != "max_cost"):
             continue
         schema = form[setting.name]
         default = schema.get("default")

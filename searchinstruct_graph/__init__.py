@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from searchinstruct_graph.agents.build_context import BuildContext
     from searchinstruct_graph.agents.context import ResearchContext
+    from searchinstruct_graph.agents.edit_context import EditContext
     from searchinstruct_graph.agents.extract_context import ExtractContext
     from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
+    from searchinstruct_graph.evals.ragas.experiments import ragas_sample, ragas_trajectory, research_target
+    from searchinstruct_graph.evals.ragas.models import ragas_embeddings, ragas_model
+    from searchinstruct_graph.graphs.edit import graph as edit_graph
     from searchinstruct_graph.graphs.extract import graph as extract_graph
     from searchinstruct_graph.graphs.instruct import graph as instruct_graph
     from searchinstruct_graph.graphs.persistence import open_persistence
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from searchinstruct_graph.graphs.research import graph as research_graph
     from searchinstruct_graph.integrations.build_dataset import abuild_dataset, build_dataset
     from searchinstruct_graph.integrations.corpus_retriever import CorpusRetriever
+    from searchinstruct_graph.integrations.edit_dataset import aedit_set, edit_set
     from searchinstruct_graph.integrations.extract_dataset import aextract_dataset, extract_dataset
     from searchinstruct_graph.integrations.grounding import GroundingMiddleware
     from searchinstruct_graph.integrations.research_tool import ResearchTool, research_tool
@@ -37,6 +42,7 @@ __all__ = [
     "BuildContext",
     "Corpus",
     "CorpusRetriever",
+    "EditContext",
     "ExtractContext",
     "GroundingMiddleware",
     "ProviderError",
@@ -47,15 +53,23 @@ __all__ = [
     "UsageError",
     "__version__",
     "abuild_dataset",
+    "aedit_set",
     "aextract_dataset",
     "build_dataset",
     "build_research_graph",
+    "edit_graph",
+    "edit_set",
     "extract_dataset",
     "extract_graph",
     "from_langchain",
     "instruct_graph",
     "open_persistence",
+    "ragas_embeddings",
+    "ragas_model",
+    "ragas_sample",
+    "ragas_trajectory",
     "research_graph",
+    "research_target",
     "research_tool",
 ]
 
@@ -63,6 +77,10 @@ _HOMES = {
     "BuildContext": ("agents.build_context", "BuildContext"),
     "abuild_dataset": ("integrations.build_dataset", "abuild_dataset"),
     "build_dataset": ("integrations.build_dataset", "build_dataset"),
+    "EditContext": ("agents.edit_context", "EditContext"),
+    "aedit_set": ("integrations.edit_dataset", "aedit_set"),
+    "edit_graph": ("graphs.edit", "graph"),
+    "edit_set": ("integrations.edit_dataset", "edit_set"),
     "ExtractContext": ("agents.extract_context", "ExtractContext"),
     "aextract_dataset": ("integrations.extract_dataset", "aextract_dataset"),
     "extract_dataset": ("integrations.extract_dataset", "extract_dataset"),
@@ -80,7 +98,12 @@ _HOMES = {
     "build_research_graph": ("graphs.research", "build_graph"),
     "from_langchain": ("tools.search.langchain", "from_langchain"),
     "open_persistence": ("graphs.persistence", "open_persistence"),
+    "ragas_embeddings": ("evals.ragas.models", "ragas_embeddings"),
+    "ragas_model": ("evals.ragas.models", "ragas_model"),
+    "ragas_sample": ("evals.ragas.experiments", "ragas_sample"),
+    "ragas_trajectory": ("evals.ragas.experiments", "ragas_trajectory"),
     "research_graph": ("graphs.research", "graph"),
+    "research_target": ("evals.ragas.experiments", "research_target"),
     "research_tool": ("integrations.research_tool", "research_tool"),
 }
 

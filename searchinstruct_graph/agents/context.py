@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.limits import Allowance
+from searchinstruct_graph.text.compare import ENOUGH
 from searchinstruct_graph.tools.corpus import PYDOC, is_page
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
-Role = Literal["planner", "searcher", "writer", "critic", "expander", "respondent", "extractor"]
+Role = Literal[
+    "planner", "searcher", "writer", "critic", "expander", "respondent", "extractor", "editor", "prober", "stale"
+]
 Topic = Literal["general", "news", "finance"]
 TimeRange = Literal["day", "week", "month", "year"]
 Extract = Literal["never", "fallback", "always"]
@@ -168,7 +171,7 @@ class ResearchContext(AgentContext):
     samples: int = setting(5, "Independent re-answers that the critic compares with the draft.", ge=0, le=25)
     temperature: float = setting(0.7, "Temperature of the critic's re-answers; every other call is at 0.", ge=0, le=2)
     min_sources: int = setting(1, "Different sources that the evidence of a sub-question must come from.", ge=1, le=10)
-    min_support: float = setting(0.7, "Support from its quotes that a statement needs, 0.1 to 1.", ge=0.1, le=1)
+    min_support: float = setting(ENOUGH, "Support from its quotes that a statement needs, 0.1 to 1.", ge=0.1, le=1)
     min_agreement: float = setting(0.5, "Share of the re-answers that must agree with the draft, 0 to 1.", ge=0, le=1)
     hits: int = setting(5, "Pages chosen for reading after each query.", ge=1, le=50)
     page_chars: int = setting(

@@ -18,7 +18,7 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="messages, alpaca, sharegpt, prompt-completion, chatml, preference, parquet, ragas or rows.",
+            help="messages, alpaca, sharegpt, prompt-completion, chatml, preference, parquet, ragas, rows or probes.",
         ),
     ] = "messages",
     out: Annotated[

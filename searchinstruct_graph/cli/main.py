@@ -1,7 +1,7 @@
 """The program `searchinstruct`: its commands, its exit codes, its one-line errors.
 
 Exit codes: 0 done (an honest abstention is an answer), 1 failed, 2 wrong usage, 3 fewer rows than
-asked (or a check that did not pass), 130 interrupted and resumable.
+asked (or a check or a figure that did not hold), 130 interrupted and resumable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from searchinstruct_graph.cli import ask, build, export, extract, index, mcp, runs, search, verify
+from searchinstruct_graph.cli import ask, build, edit, export, extract, index, mcp, runs, search, verify
+from searchinstruct_graph.cli import eval as eval_
 from searchinstruct_graph.cli.display import plain
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 
@@ -56,10 +57,12 @@ def options(
 app.command("ask")(ask.ask)
 app.command("build")(build.command)
 app.command("extract")(extract.command)
+app.command("edit")(edit.command)
 app.command("status")(runs.status)
 app.command("export")(export.export)
 app.command("report")(export.report)
 app.command("verify")(verify.verify)
+app.command("eval")(eval_.command)
 app.command("doctor")(runs.doctor)
 app.command("purge")(runs.purge)
 app.command("index")(index.index)

@@ -28,6 +28,9 @@ def reasons_line(reasons: dict[str, int], most: int = 4) -> str:
 class RunDisplay:
     """A progress bar on a terminal, plain lines elsewhere; with `quiet`, nothing unless a person is watching."""
 
+    refused = "refused"
+    """What is said of the work that came to nothing."""
+
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = console(error=True)
         self._quiet = quiet and not self._console.is_terminal
@@ -73,7 +76,7 @@ class RunDisplay:
                 self._bar = self._progress.add_task(unit, total=whole, rate="", refused="")
             refused = reasons_line(reasons, 3)
             self._progress.update(
-                self._bar, completed=done, rate=rate, refused=f"refused: {refused}" if refused else ""
+                self._bar, completed=done, rate=rate, refused=f"{self.refused}: {refused}" if refused else ""
             )
         elif line and not self._quiet and now - self._told >= EVERY_SECONDS:
             self._told = now

@@ -29,12 +29,14 @@ Drain = Callable[[Callable[[], None]], None]
 """Takes the function that ends a run gently."""
 
 
-def _again(folder: Path) -> str:
-    return f"resume with the same command; see: searchinstruct status {folder}"
+def _again(folder: Path | None) -> str:
+    return "resume with the same command" + (f"; see: searchinstruct status {folder}" if folder else "")
 
 
-def carried_out(work: Callable[[Drain], Coroutine[Any, Any, T]], display: RunDisplay, folder: Path) -> T:
-    """The outcome of `work` on the run in `folder`; Ctrl-C drains it, twice leaves at once. Errors say how to go on."""
+def carried_out(work: Callable[[Drain], Coroutine[Any, Any, T]], display: RunDisplay, folder: Path | None) -> T:
+    """The outcome of `work` on the run in `folder` (None: one that `status` knows nothing of); Ctrl-C drains it, twice leaves
+    at once. Errors say how to go on.
+    """
     again = _again(folder)
     try:
         with display:
@@ -57,7 +59,7 @@ def tried(work: Callable[[Path, Drain], Coroutine[Any, Any, T]], display: RunDis
         )
 
 
-def leave_with(stopped: bool, short: bool, folder: Path) -> None:
+def leave_with(stopped: bool, short: bool, folder: Path | None) -> None:
     """Exit as the run ended: interrupted, with fewer rows than asked, or done."""
     if stopped:
         typer.echo(f"interrupted; everything in flight was finished; {_again(folder)}", err=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from searchinstruct_graph.cli.display import as_json, console, plain
+from searchinstruct_graph.cli.edit_display import edit_lines
 from searchinstruct_graph.cli.run_display import show_funnel
 from searchinstruct_graph.datasets.report.summary import duration, money
 from searchinstruct_graph.errors import UsageError
@@ -66,6 +67,8 @@ def _lines(told: RunStatus) -> list[str]:
     rows, target = told["funnel"]["accepted"], told["target"]
     wanted = "" if target is None else f" of {target:,}"
     lines = [f"{plain(told['run'])}: {rows:,}{wanted} rows ({told['method']})"]
+    if (edits := told["edits"]) is not None:
+        lines += edit_lines(edits)
     if (documents := told["documents"]) is not None:
         lines.append(f"{documents['read']:,} of {documents['budget']:,} documents read in {documents['pulls']:,} pulls")
     if told["worked_on"]:
@@ -146,34 +149,38 @@ def purge(
     """Remove every row that rests on a source, make the run's exports anew, and let nothing rest on it again."""
     from searchinstruct_graph.datasets import inspection
     from searchinstruct_graph.datasets.database import reading
+    from searchinstruct_graph.datasets.edit_facts import is_edit
     from searchinstruct_graph.datasets.ledger import NAME
     from searchinstruct_graph.datasets.run import held, read_run
 
     folder = Path(run)
-    read_run(folder)
+    run_file = read_run(folder)
     with reading(folder / NAME) as db:
         ordinals, rejections = inspection.resting_on(db, source)
-    if (
-        ordinals
-        and not yes
-        and not typer.confirm(f"remove {len(ordinals)} rows that rest on {plain(source)}?", err=True)
-    ):
+        probes = inspection.probes_resting_on(db, source)
+    what = f"{len(ordinals)} rows" + (f" and {len(probes)} probes" if probes else "")
+    if (ordinals or probes) and not yes and not typer.confirm(f"remove {what} that rest on {plain(source)}?", err=True):
         raise typer.Abort
     with held(folder):
-        asyncio.run(_purge(folder, ordinals, rejections, source))
-    if not ordinals and not rejections:
+        gone = asyncio.run(_purge(folder, ordinals, rejections, probes, source))
+    if not ordinals and not rejections and not probes:
         typer.echo(f"nothing in {run} rests on {plain(source)}; from now on nothing may")
         return
     from searchinstruct_graph.datasets.exporting import rebuild
 
     made = rebuild(folder)
-    typer.echo(
-        f"removed {len(ordinals)} rows and {len(rejections)} rejections; {made} exports were made anew; "
-        "the command that made it fills the gap from other sources (an extraction whose budget is spent, with a larger one)"
+    removed = [f"{len(ordinals)} rows", *([f"{gone} probes"] if gone else []), f"{len(rejections)} rejections"]
+    filled = (
+        "facts that rested on it are not edited again; a new run edits them from other sources"
+        if is_edit(run_file)
+        else "the command that made it fills the gap from other sources (an extraction whose budget is spent, with a larger "
+        "one)"
     )
+    typer.echo(f"removed {', '.join(removed[:-1])} and {removed[-1]}; {made} exports were made anew; {filled}")
 
 
-async def _purge(folder: Path, ordinals: list[int], rejections: list[int], source: str) -> None:
+async def _purge(folder: Path, ordinals: list[int], rejections: list[int], probes: list[int], source: str) -> int:
+    """Purge them and let nothing rest on the source again; returns how many probes went."""
     from searchinstruct_graph.datasets.database import reading
     from searchinstruct_graph.datasets.ledger import NAME, Ledger, read_facts
 
@@ -182,7 +189,8 @@ async def _purge(folder: Path, ordinals: list[int], rejections: list[int], sourc
         with reading(folder / NAME) as db:
             known = read_facts(db).get("purged", [])
         await ledger.note("purged", list(dict.fromkeys([*known, source])))
-        await ledger.purge(ordinals)
+        gone = await ledger.purge(ordinals, probes)
         await ledger.remove_rejections(rejections)
+        return gone
     finally:
         ledger.close()

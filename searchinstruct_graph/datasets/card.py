@@ -15,7 +15,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired
 from urllib.parse import urlsplit
 
 from typing_extensions import TypedDict
@@ -25,6 +25,7 @@ from searchinstruct_graph.datasets.rows import Funnel, Row, Spent, no_spending
 from searchinstruct_graph.datasets.selection_facts import REWARD_WORDS
 
 if TYPE_CHECKING:
+    from searchinstruct_graph.datasets.edit_facts import EditFacts
     from searchinstruct_graph.datasets.selection_facts import SelectionFacts
 
 TOP = 20
@@ -123,6 +124,8 @@ class CardFacts(TypedDict):
     created_by: str
     selection: SelectionFacts | None
     """Of an extraction: how it chose what it read."""
+    edits: NotRequired[EditFacts]
+    """Of an edit set: its facts, changes and probes."""
 
 
 class RowCounter:
@@ -463,6 +466,8 @@ def _making(facts: CardFacts) -> list[str]:
         said.append(f"* {_text(method)}, {_number(rows, 'row')}{told}.")
     if facts["selection"] is not None:
         said += ["", *_chosen(facts["selection"])]
+    if (edits := facts.get("edits")) is not None:
+        said += ["", *_edited(edits)]
     for title, tally in (("operation", counts["operations"]), ("Bloom's level", counts["bloom"])):
         if set(tally) - {"none"}:
             said += ["", *_table((title, "rows"), tally.items())]
@@ -502,6 +507,32 @@ def _chosen(found: SelectionFacts) -> list[str]:
         f"{_part(found['empty'], found['read'], 'document')} of those read gave no pair that holds; "
         f"{_number(found['off_target'], 'pair')} lay too far from every example.",
     ]
+
+
+def _edited(found: EditFacts) -> list[str]:
+    """Which facts an edit set corrects, how far its answers were changed, and what is held out."""
+    done = found["accepted"] + found["rejected"]
+    said = [
+        f"It corrects {_number(found['accepted'], 'fact')} of {done:,} that had changed; {found['rejected']:,} were refused. "
+        "Each fact was searched for before anything was written; a stale answer (the rejected half of a pair) was then edited as "
+        "little as the new state allows (the chosen half).",
+    ]
+    if found["change"] is not None:
+        said.append(
+            f"An edit inserts or deletes {found['change']:.1%} of the tokens of both answers on average, "
+            f"{found['most_change'] or 0.0:.1%} at most."
+        )
+    if found["sft_only"]:
+        said.append(f"Without a rejected half: {_number(found['sft_only'], 'row')}.")
+    held = sum(found["probes"].values())
+    if held:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["probes"].items())
+        said.append(
+            f"Held out for evaluation, and in no row: {_number(held, 'probe')} ({kinds}); they are exported as `probes`."
+        )
+    if found["reasons"]:
+        said += ["", *_table(("facts refused as", "facts"), [(_plain(n), c) for n, c in found["reasons"].items()])]
+    return said
 
 
 def _numbers(facts: CardFacts) -> list[str]:
@@ -626,6 +657,11 @@ def _limits(facts: CardFacts) -> list[str]:
         )
     if unsure := counts["languages"].get("und", 0):
         found.append(f"Language not determined: {_part(unsure, rows)}.")
+    if facts.get("edits") is not None:
+        found.append(
+            "Teaching a model a fact this way may harm what it knew beside it: measure that with the locality probes and a "
+            "general benchmark before the model is used."
+        )
     if counts["retrieved"][1]:
         found.append(f"What changed after {_text(counts['retrieved'][1][:10])} is not in it.")
     return ["## Known limits", "", *(f"* {one}" for one in found)]

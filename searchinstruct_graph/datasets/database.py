@@ -71,8 +71,21 @@ CREATE TABLE pulls (
     texts TEXT NOT NULL, failures TEXT NOT NULL, vectors BLOB NOT NULL, distance REAL, reward REAL, note TEXT NOT NULL
 );
 CREATE TABLE clusters (id INTEGER PRIMARY KEY CHECK (id = 0), state BLOB NOT NULL);
+CREATE TABLE evaluated (id TEXT PRIMARY KEY, number INTEGER NOT NULL, item TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+
+ADDED = """
+CREATE TABLE IF NOT EXISTS edits (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, payload TEXT NOT NULL, committed_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS probes (
+    ordinal INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, fact TEXT NOT NULL, kind TEXT NOT NULL, question TEXT NOT NULL,
+    payload TEXT
+);
+CREATE INDEX IF NOT EXISTS probes_fact ON probes (fact);
+"""
+"""Tables that came after the first release: made when a ledger is opened to write; one that is only read may lack them."""
 
 MOST_TOGETHER = 512
 """Writes that one commit takes."""
@@ -100,7 +113,17 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
             connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
             raise UsageError(f"the ledger {path} cannot be written; is the disk full, or the folder not yours?")
+    if not readonly:
+        try:
+            connection.executescript(f"BEGIN;{ADDED}COMMIT;")
+        except sqlite3.DatabaseError as error:
+            raise UsageError(f"the ledger {path} cannot be written: {error}") from error
     return connection
+
+
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Whether the ledger has a table of this name: those in `ADDED` are missing in older ones."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone() is not None
 
 
 class _Write(NamedTuple):

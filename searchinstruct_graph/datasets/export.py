@@ -23,12 +23,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.failpoints import failpoint
 from searchinstruct_graph.datasets.formats import (
+    PROBES,
     Format,
     Record,
     Shape,
@@ -42,6 +43,9 @@ from searchinstruct_graph.datasets.formats import (
 from searchinstruct_graph.datasets.rows import Row
 from searchinstruct_graph.datasets.split import assign
 from searchinstruct_graph.errors import SearchInstructError, UsageError
+
+if TYPE_CHECKING:
+    from searchinstruct_graph.datasets.facts import Probe
 
 ROW_GROUP = 10_000
 """Records in a row group of a Parquet file, and so the most that are held in memory."""
@@ -87,6 +91,8 @@ class Selection:
     """Values that a field must have, by field: `method`, `operation`, `bloom`, `kind`, `language`, `grounding`."""
     without: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Values that a field must not have."""
+    held_out: Collection[str] = ()
+    """Keys (`question_key`) of questions that are held out for evaluation: no row that asks one is exported."""
 
     def __post_init__(self) -> None:
         for name in [*self.only, *self.without]:
@@ -98,6 +104,7 @@ class Selection:
         allowed = None if self.licenses is None else {licence_of(name) for name in self.licenses}
         wanted = {name: {value.lower() for value in values} for name, values in self.only.items()}
         barred = {name: {value.lower() for value in values} for name, values in self.without.items()}
+        held_out = frozenset(self.held_out)
 
         def refused(row: Row) -> str | None:
             for name, values in wanted.items():
@@ -108,6 +115,8 @@ class Selection:
                     return name
             if allowed is not None and any(licence_of(source["license"]) not in allowed for source in row["sources"]):
                 return "license"
+            if held_out and question_key(row["instruction"]) in held_out:
+                return "held out as a probe"
             return None
 
         return refused
@@ -120,6 +129,13 @@ class Selection:
             if asked
         }
         return chosen if self.licenses is None else {**chosen, "licenses": sorted(self.licenses)}
+
+
+def question_key(text: str) -> str:
+    """What questions share that are equal but for case, punctuation, white space and Unicode's other forms."""
+    from searchinstruct_graph.datasets.pool.tokens import tokens
+
+    return " ".join(tokens(text))
 
 
 PLAIN = Shape()
@@ -147,7 +163,32 @@ def export(
 
     Raises UsageError when the request makes no sense, SearchInstructError when the file cannot be written.
     """
-    return _export(rows, format, {"": out}, lambda row: "", shape, keep, {})[""]
+    _check_of_rows(format)
+    return _export(rows, format, {"": out}, lambda row: "", shape, keep.refusal(), keep.told())[""]
+
+
+def export_probes(
+    probes: Iterable[Probe], out: str, *, asked: Collection[str] = (), licenses: Collection[str] | None = None
+) -> Manifest:
+    """Write the probes of an edit set to the file `out`, as JSON Lines, and return its manifest. A probe that asks what a row
+    asks (`asked`: the rows' `question_key`s) is left out, and counted; so is one with a source of no licence in `licenses`.
+
+    Raises as `export` does.
+    """
+    trained, keep = frozenset(asked), Selection(licenses=licenses)
+    refused = keep.refusal()
+
+    def refusal(probe: Any) -> str | None:
+        if trained and question_key(probe["question"]) in trained:
+            return "asked in training"
+        return refused(probe)
+
+    return _export(probes, PROBES, {"": out}, lambda probe: "", PLAIN, refusal, keep.told())[""]
+
+
+def _check_of_rows(format: str) -> None:
+    if format == PROBES:
+        raise UsageError(f"Rows have no format {PROBES}; it is of an edit set, whole: export RUN --format {PROBES}.")
 
 
 def export_splits(
@@ -166,6 +207,7 @@ def export_splits(
     are read twice; an iterator, which can be read once only, is spooled to an unnamed file beside `out` meanwhile.
     """
     folder = os.path.dirname(_target(out))
+    _check_of_rows(format)
     with _readable_twice(rows, folder) as again:
         side_of = assign(((row["origin"]["family"], row["instruction"]) for row in again), shares, seed)
 
@@ -175,8 +217,9 @@ def export_splits(
             except KeyError:
                 raise SearchInstructError("Rows were added while they were exported; export them again.") from None
 
-        told = {"split": dict(shares), "seed": seed}
-        return _export(again, format, {name: split_name(out, name) for name in shares}, side, shape, keep, told)
+        told = {**keep.told(), "split": dict(shares), "seed": seed}
+        outs = {name: split_name(out, name) for name in shares}
+        return _export(again, format, outs, side, shape, keep.refusal(), told)
 
 
 def split_name(out: str, side: str) -> str:
@@ -229,13 +272,13 @@ def _digest_of(path: str) -> tuple[int, str]:
 
 
 def _export(
-    rows: Iterable[Row],
+    rows: Iterable[Any],
     format: str,
     outs: Mapping[str, str],
-    side: Callable[[Row], str],
+    side: Callable[[Any], str],
     shape: Shape,
-    keep: Selection,
-    split: Mapping[str, Any],
+    refused: Callable[[Any], str | None],
+    told: Mapping[str, Any],
 ) -> dict[str, Manifest]:
     form = format_named(format)
     check_shape(format, shape)
@@ -248,7 +291,6 @@ def _export(
             drafts[name] = _Draft(out)
         sinks = {name: _sink(draft, form, shape) for name, draft in drafts.items()}
         skipped: dict[str, Counter[str]] = {name: Counter() for name in outs}
-        refused = keep.refusal()
         for row in rows:
             at = side(row)
             if why := refused(row):
@@ -264,7 +306,6 @@ def _export(
             sinks[name].close()
             draft.finish()
         failpoint("export.written")
-        told = {**keep.told(), **split}
         return {
             name: _publish(draft, format, form, shape, sinks[name].count, skipped[name], told)
             for name, draft in drafts.items()

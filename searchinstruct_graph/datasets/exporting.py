@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,20 @@ from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.card import CardFacts, SplitFile, dataset_card, gather
 from searchinstruct_graph.datasets.card import Contamination as CardContamination
 from searchinstruct_graph.datasets.database import reading
+from searchinstruct_graph.datasets.edit_facts import SHOWN, edit_facts, edits_shown, is_edit
 from searchinstruct_graph.datasets.export import (
     EVERYTHING,
     PLAIN,
     Manifest,
     Selection,
     export,
+    export_probes,
     export_splits,
     manifest_path,
+    question_key,
     split_name,
 )
-from searchinstruct_graph.datasets.formats import Shape
+from searchinstruct_graph.datasets.formats import PROBES, Shape
 from searchinstruct_graph.datasets.inspection import exported, settings_shown
 from searchinstruct_graph.datasets.ledger import NAME
 from searchinstruct_graph.datasets.report import ReportFacts, ReportLimits, ReportUsage, write_report
@@ -76,17 +79,36 @@ def export_run(folder: Path, wanted: Wanted, out: Path | None = None) -> dict[st
         UsageError: `folder` holds no run or no rows, or the request makes no sense.
         SearchInstructError: the file cannot be written.
     """
-    read_run(folder)
+    run = read_run(folder)
+    if wanted.format == PROBES:
+        return {"test": _export_probes(folder, wanted, out)}
     rows: Iterable[Row] = Rows(folder)
     if next(iter(rows), None) is None:
         raise UsageError(f"{folder} has no rows yet; build some first")
     suffix = "parquet" if wanted.format == "parquet" else "jsonl"
     path = str(out or folder / EXPORTS / f"{wanted.format}.{suffix}")
+    keep = replace(wanted.keep, held_out=_held_out(folder)) if is_edit(run) else wanted.keep
     if wanted.shares:
-        return export_splits(
-            rows, wanted.format, path, wanted.shares, seed=wanted.seed, shape=wanted.shape, keep=wanted.keep
+        return export_splits(rows, wanted.format, path, wanted.shares, seed=wanted.seed, shape=wanted.shape, keep=keep)
+    return {"train": export(rows, wanted.format, path, shape=wanted.shape, keep=keep)}
+
+
+def _held_out(folder: Path) -> frozenset[str]:
+    return frozenset(question_key(probe["question"]) for probe in ledgers.read_probes(folder))
+
+
+def _export_probes(folder: Path, wanted: Wanted, out: Path | None) -> Manifest:
+    """The probes of an edit set, but those that ask what a row asks."""
+    if wanted.shares or wanted.keep.only or wanted.keep.without or wanted.shape != PLAIN:
+        raise UsageError(
+            f"the format {PROBES} is exported whole: without split, filters of rows, system prompt or citations"
         )
-    return {"train": export(rows, wanted.format, path, shape=wanted.shape, keep=wanted.keep)}
+    probes = ledgers.read_probes(folder)
+    if not probes:
+        raise UsageError(f"{folder} has no probes; they are made by: searchinstruct edit")
+    path = str(out or folder / EXPORTS / f"{PROBES}.jsonl")
+    asked = {question_key(row["instruction"]) for row in Rows(folder)}
+    return export_probes(probes, path, asked=asked, licenses=wanted.keep.licenses)
 
 
 def rebuild(folder: Path) -> int:
@@ -104,7 +126,8 @@ def rebuild(folder: Path) -> int:
         shares = options.get("split")
         whole = _whole_name(path, shares) if shares else path
         wanted = Wanted(format=manifest["format"], shape=shape, keep=keep, shares=shares, seed=options.get("seed", 0))
-        if next(iter(Rows(folder)), None) is None:
+        left: Iterable[Any] = ledgers.read_probes(folder) if wanted.format == PROBES else Rows(folder)
+        if next(iter(left), None) is None:
             for name in (path, Path(manifest_path(str(path)))):
                 name.unlink(missing_ok=True)
             continue
@@ -130,12 +153,14 @@ def run_command(folder: Path) -> str:
     models = sorted(set(told["models"].values()))
     model = f" --model {models[0]}" if models != ["offline"] else ""
     target = f" --target {run['options']['target']}" if run["options"]["target"] is not None else ""
-    if is_extraction(run):
+    web = " --web" if told["settings"].get("web") else ""
+    if is_edit(run):
+        command = f"searchinstruct edit --facts FILE {places}{web}{model}{target} --run DIR"
+    elif is_extraction(run):
         reading_ = _reading_options({**run["options"], **told["settings"]})
         command = f"searchinstruct extract {places} --examples FILE{reading_}{model}{target} --run DIR"
     else:
         task = f'--task "{told["task"]["description"]}"' if told["task"] else "--seeds FILE"
-        web = " --web" if told["settings"].get("web") else ""
         command = f"searchinstruct build {task} {places}{web}{model}{target} --run DIR"
     return " ".join(command.split())
 
@@ -156,6 +181,7 @@ def write_card(folder: Path, wanted: Wanted, manifests: Mapping[str, Manifest], 
     run = read_run(folder)
     with reading(folder / NAME) as db:
         funnel, facts = ledgers.read_funnel(db), ledgers.read_facts(db)
+        edits = edit_facts(db, run) if is_edit(run) else None
     held_out = facts.get("held_out", {"files": [], "items": 0})
     found = Counter(each["file"] for each in _contaminated(Rejections(folder))) if held_out["files"] else Counter[str]()
     told = CardFacts(
@@ -180,6 +206,8 @@ def write_card(folder: Path, wanted: Wanted, manifests: Mapping[str, Manifest], 
         created_by=f"searchinstruct-graph {run['version']}",
         selection=selection_facts(folder, measured=False) if is_extraction(run) else None,
     )
+    if edits is not None:
+        told["edits"] = edits
     path = place / CARD
     write_atomically(path, dataset_card(told))
     return path
@@ -232,6 +260,7 @@ def report_run(folder: Path, out: Path | None = None, against: Path | None = Non
     with reading(folder / NAME) as db:
         funnel, facts, spending = ledgers.read_funnel(db), ledgers.read_facts(db), ledgers.read_spending(db)
         finished = db.execute("SELECT max(committed_at) FROM rows").fetchone()[0]
+        edits = (edit_facts(db, run), edits_shown(db, SHOWN)) if is_edit(run) else None
     held_out = facts.get("held_out")
     options, settings = run["options"], run["configuration"]["settings"]
     told = ReportFacts(
@@ -249,6 +278,8 @@ def report_run(folder: Path, out: Path | None = None, against: Path | None = Non
         limits=ReportLimits(max_share=settings.get("max_share"), max_cost_usd=options["max_cost"], max_seconds=None),
         selection=chosen,
     )
+    if edits is not None:
+        told["edits"], told["edited"] = edits
     path = out or folder / EXPORTS / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)
     write_report(str(path), lambda: Rows(folder), lambda: Rejections(folder), told)

@@ -262,6 +262,16 @@ ROW: Columns = {
         "passages": [str],
         "wave": int,
         "selection": {"pull": int, "cluster": int, "transport": float, "distance": float},
+        "edit": {
+            "fact": str,
+            "subject": str,
+            "relation": str,
+            "old": str,
+            "new": str,
+            "as_of": str,
+            "change": float,
+            "spans": [[int]],
+        },
     },
     "critic": {
         "verdict": str,
@@ -409,10 +419,25 @@ FORMATS: dict[str, Format] = {
 }
 
 
+PROBES = "probes"
+"""Of an edit set, what is held out: questions with the answers of a corrected model and of an uncorrected one. No rows become
+it, so it stands beside the table.
+"""
+
+_PROBES = Format(
+    title="held-out questions of an edit set, as `probes.jsonl`: `searchinstruct eval edit`",
+    records=lambda probe, shape: [probe],
+    columns=None,
+    knows=frozenset(),
+)
+
+
 def format_named(name: str) -> Format:
     """The format called `name`. Raises UsageError with the names there are."""
+    if name == PROBES:
+        return _PROBES
     if name not in FORMATS:
-        raise UsageError(f"There is no export format {name!r}; there are: {', '.join(FORMATS)}.")
+        raise UsageError(f"There is no export format {name!r}; there are: {', '.join([*FORMATS, PROBES])}.")
     return FORMATS[name]
 
 

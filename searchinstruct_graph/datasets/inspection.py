@@ -13,11 +13,12 @@ from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets import ledger as ledgers
 from searchinstruct_graph.datasets.acceptance import Blocked
-from searchinstruct_graph.datasets.database import connect, reading
-from searchinstruct_graph.datasets.export import check
+from searchinstruct_graph.datasets.database import connect, has_table, reading
+from searchinstruct_graph.datasets.edit_facts import EditFacts, edit_facts, is_edit
+from searchinstruct_graph.datasets.export import check, question_key
 from searchinstruct_graph.datasets.ledger import NAME, read_rows
 from searchinstruct_graph.datasets.rows import Funnel, Row, Spent
-from searchinstruct_graph.datasets.run import EXPORTS, RunFile, holder, read_run
+from searchinstruct_graph.datasets.run import EXPORTS, NoDataset, RunFile, holder, read_run
 from searchinstruct_graph.errors import UsageError
 
 RECENT = 200
@@ -41,6 +42,8 @@ class RunStatus(TypedDict):
     """Rows wanted; null when an extraction ends with its budget."""
     documents: Reading | None
     """Of an extraction: what it may read, and what it has read."""
+    edits: EditFacts | None
+    """Of an edit set: its facts, its probes, and how far answers were changed."""
     worked_on: str | None
     ended: str | None
     funnel: Funnel
@@ -63,16 +66,20 @@ def run_status(folder: Path) -> RunStatus:
         waiting = db.execute("SELECT count(*) FROM instructions WHERE status IN ('admitted', 'answered')").fetchone()[0]
         worked_on = holder(folder)
         pulls, read = ledgers.read_progress(db)
+        edits = edit_facts(db, run) if is_edit(run) else None
         rate = _rate(db, facts["session"]) if worked_on and "session" in facts else None
         now = _since(facts["session"]) if worked_on and "session" in facts else 0.0
     target: int | None = run["options"]["target"]
     budget: int | None = run["options"].get("budget_documents")
     left = _left(funnel["accepted"], target, read, budget)
+    if edits is not None and target is None and (done := edits["accepted"] + edits["rejected"]):
+        left = (edits["facts"] - done) * funnel["accepted"] / done
     return RunStatus(
         run=str(folder),
         method=run["configuration"]["method"],
         target=target,
         documents=None if budget is None else Reading(budget=budget, read=read, pulls=pulls),
+        edits=edits,
         worked_on=worked_on,
         ended=None if worked_on else facts.get("ended"),
         funnel=funnel,
@@ -136,11 +143,33 @@ _WHOLE: tuple[tuple[str, str], ...] = (
 )
 
 
+_WHOLE_EDITS: tuple[tuple[str, str], ...] = (
+    (
+        "SELECT count(*) FROM probes p LEFT JOIN edits e ON e.id = p.fact WHERE e.id IS NULL",
+        "probes are of facts that the ledger does not have",
+    ),
+    (
+        "SELECT count(*) FROM rows r LEFT JOIN edits e ON e.id = json_extract(r.payload, '$.origin.edit.fact')"
+        " WHERE json_extract(r.payload, '$.origin.operation') = 'edit' AND e.id IS NULL",
+        "rows are of facts that the ledger does not have",
+    ),
+    (
+        "SELECT count(*) FROM edits e WHERE json_extract(e.payload, '$.reason') != '' AND EXISTS"
+        " (SELECT 1 FROM probes p WHERE p.fact = e.id AND p.payload IS NOT NULL)",
+        "facts were refused and have probes",
+    ),
+)
+
+
 def diagnose(folder: Path) -> list[Finding]:
-    """Everything that is wrong with a run: its files, its database page by page, its counts, its exports."""
+    """Everything that is wrong with a run: its files, its database page by page, its counts, its exports. Raises UsageError
+    when `folder` holds an evaluation.
+    """
     findings: list[Finding] = []
     try:
         read_run(folder)
+    except NoDataset:
+        raise
     except UsageError as error:
         findings.append(Finding(str(error), "restore run.json from a copy; the rows can still be salvaged"))
     if not (folder / NAME).is_file():
@@ -158,6 +187,7 @@ def diagnose(folder: Path) -> list[Finding]:
         for query, what in _WHOLE:
             if count := db.execute(query).fetchone()[0]:
                 findings.append(Finding(f"{count} {what}", salvage))
+        findings += [Finding(what, salvage) for what in _unsound_edits(db)]
         for row in _unsound(db):
             findings.append(Finding(row, salvage))
     except sqlite3.DatabaseError as error:
@@ -169,6 +199,19 @@ def diagnose(folder: Path) -> list[Finding]:
             Finding(problem, f"searchinstruct export {folder} ... --out {path}") for problem in check(str(path))
         ]
     return findings
+
+
+def _unsound_edits(db: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with the facts and probes of an edit set, which an older ledger has no tables for."""
+    if not has_table(db, "probes"):
+        return
+    for query, what in _WHOLE_EDITS:
+        if count := db.execute(query).fetchone()[0]:
+            yield f"{count} {what}"
+    held_out = {question_key(question) for _, question, _ in ledgers.read_held_out(db)}
+    asked = db.execute("SELECT json_extract(payload, '$.instruction') FROM rows") if held_out else ()
+    if count := sum(question_key(instruction) in held_out for (instruction,) in asked):
+        yield f"{count} rows ask what a probe asks"
 
 
 def _unsound(db: sqlite3.Connection) -> Iterator[str]:
@@ -248,6 +291,16 @@ def resting_on(db: sqlite3.Connection, source: str) -> tuple[list[int], list[int
     return list(rows), numbers
 
 
+def probes_resting_on(db: sqlite3.Connection, source: str) -> list[int]:
+    """The ordinals of the probes of an edit set that rest on a source, as `Blocked` takes it."""
+    rests = Blocked([source]).holds
+    return [
+        ordinal
+        for ordinal, _, probe in ledgers.read_held_out(db)
+        if probe is not None and any(rests(each["uri"], each["sha256"]) for each in probe["sources"])
+    ]
+
+
 def settings_shown(run: RunFile) -> dict[str, Any]:
     """The run's configuration for a reader: flat, without what is empty."""
     shown: dict[str, Any] = {"method": run["configuration"]["method"], **run["configuration"]["settings"]}
@@ -255,8 +308,10 @@ def settings_shown(run: RunFile) -> dict[str, Any]:
     if task:
         shown["task"] = task["description"]
         shown["answer_form"] = task["answer_form"]
-    # Of an extraction: hashes of what it was to find the like of, and of what it read.
+    # Hashes: of an extraction what it was to find the like of, and what it read; of an edit set its facts.
     shown |= {
-        f"{name}_sha256": run["configuration"][name] for name in ("examples", "pile") if name in run["configuration"]
+        f"{name}_sha256": run["configuration"][name]
+        for name in ("examples", "pile", "facts")
+        if name in run["configuration"]
     }
     return {name: value for name, value in shown.items() if value not in ("", None, [], {})}

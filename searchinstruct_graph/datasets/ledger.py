@@ -16,7 +16,8 @@ from typing import Any, Literal, cast
 
 from typing_extensions import TypedDict
 
-from searchinstruct_graph.datasets.database import Writer, reading
+from searchinstruct_graph.datasets.database import Writer, has_table, reading
+from searchinstruct_graph.datasets.facts import Fact, Probe
 from searchinstruct_graph.datasets.failpoints import failpoint
 from searchinstruct_graph.datasets.rows import (
     Critic,
@@ -107,6 +108,32 @@ class PullRecord(TypedDict):
     """Of each document that could not be read: its index, and how its call failed (`provider`, `malformed`, ...)."""
     note: str
     """The same in words, cut to what a person reads."""
+
+
+class EditRecord(TypedDict):
+    """A fact of an edit set as it is kept: what became of it, and the edit that its rows teach."""
+
+    number: int
+    """Its place among the facts of the run, from 0."""
+    fact: Fact
+    reason: str
+    """Why it was refused as a whole; empty when it was not."""
+    detail: str
+    question: str
+    """The wording that stands for the fact."""
+    before: str
+    """The stale answer; empty without one."""
+    after: str
+    """The same answer, edited; without a stale one, the answer as it was written."""
+    change: float | None
+    """Share of tokens inserted or deleted, 0 to 1; null when nothing was edited."""
+    spans: list[list[int]]
+    """What changed, as [start, end] in characters of `after`."""
+    note: str
+    """Why the rows have no rejected half: `already_known`, `no_stale_answer`; or `stale_model_silent`: the model that is to be
+    corrected gave no answer, so one was written from the old object."""
+    dropped: list[list[str]]
+    """Probes that were not kept: kind, question, why."""
 
 
 class WaveStatistics(TypedDict):
@@ -279,6 +306,56 @@ class Ledger:
         await self._writer.write(work)
         failpoint("clusters.committed")
 
+    # Facts of an edit set: rows and probes of one, committed as a whole.
+
+    async def commit_fact(
+        self,
+        edit: EditRecord,
+        admitted: Sequence[Answered],
+        refused: Sequence[Rejection],
+        decisions: Sequence[Decision],
+        probes: Sequence[tuple[int, Probe]],
+        segment: bytes,
+        *,
+        proposed: int,
+        last: int,
+        usage: dict[str, Any],
+    ) -> None:
+        """Commit a fact: what became of it, its wordings that the pool admitted, what was refused, its probes with their
+        ordinals in the pool, and what searching for it has cost. A row without its provenance is refused (ValueError).
+        """
+        failpoint("fact.before")
+        _check(decisions)
+        number = edit["number"]
+        instructions = [(i["ordinal"], i["id"], i["text"], i["status"], i["origin"]) for i, _ in admitted]
+
+        def work(db: sqlite3.Connection) -> None:
+            _wave(db, number + 1, instructions, refused, segment, proposed, last, edit["note"])
+            db.executemany(
+                "INSERT INTO answers VALUES (?, ?)", [(i["ordinal"], encoded(outcome)) for i, outcome in admitted]
+            )
+            _decide(db, decisions)
+            db.execute("INSERT INTO edits VALUES (?, ?, ?, ?)", (number, edit["fact"]["id"], encoded(edit), _now()))
+            db.executemany(
+                "INSERT INTO probes VALUES (?, ?, ?, ?, ?, ?)",
+                [(n, each["id"], each["fact"], each["kind"], each["question"], encoded(each)) for n, each in probes],
+            )
+            _spend(db, usage)
+            db.execute("DELETE FROM calls WHERE scope = ?", (f"fact:{number}",))
+
+        await self._writer.write(work)
+        failpoint("fact.committed")
+
+    # Evaluations.
+
+    async def keep_evaluated(self, id_: str, number: int, item: dict[str, Any]) -> None:
+        """Keep what evaluating case `number` gave, in the place of what an earlier try gave."""
+        text = encoded(item)
+        await self._writer.write(
+            lambda db: db.execute("INSERT OR REPLACE INTO evaluated VALUES (?, ?, ?)", (id_, number, text))
+        )
+        failpoint("evaluated.committed")
+
     async def reopen_surplus(self) -> None:
         """Let answers that came after the target stand before the pool again, because the target was raised."""
         await self._writer.write(
@@ -308,17 +385,23 @@ class Ledger:
         """Keep a fact about the run."""
         await self._writer.write(lambda db: _note(db, name, value))
 
-    async def purge(self, ordinals: Sequence[int]) -> None:
-        """Remove rows with their quotes and sources; their instructions stay, marked, and are not answered again."""
+    async def purge(self, ordinals: Sequence[int], probes: Sequence[int] = ()) -> int:
+        """Remove rows with their quotes and sources, and probes; instructions and the probes' questions stay, marked, and are
+        not answered again. A fact of an edit set that loses its last row loses all its probes. Returns how many probes went.
+        """
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: sqlite3.Connection) -> int:
+            before = db.total_changes
+            db.executemany("UPDATE probes SET payload = NULL WHERE ordinal = ?", [(ordinal,) for ordinal in probes])
+            gone = db.total_changes - before
             for ordinal in ordinals:
                 db.execute("DELETE FROM rows WHERE ordinal = ?", (ordinal,))
                 db.execute("DELETE FROM answers WHERE ordinal = ?", (ordinal,))
                 db.execute("UPDATE instructions SET status = 'purged' WHERE ordinal = ?", (ordinal,))
             _note(db, "reopen", True)
+            return gone + _purge_facts(db, ordinals)
 
-        await self._writer.write(work)
+        return await self._writer.write(work)
 
     async def remove_rejections(self, numbers: Sequence[int]) -> None:
         """Remove rejections that quote a purged source."""
@@ -438,6 +521,24 @@ def _reject(db: sqlite3.Connection, rejections: Iterable[tuple[int | None, Rejec
             for ordinal, each in rejections
         ],
     )
+
+
+def _purge_facts(db: sqlite3.Connection, ordinals: Iterable[int]) -> int:
+    """Mark the facts of these instructions that have no row left, and remove their probes; returns how many."""
+    fact = "SELECT json_extract(origin, '$.edit.fact') FROM instructions WHERE ordinal = ?"
+    facts = {db.execute(fact, (ordinal,)).fetchone()[0] for ordinal in ordinals} - {None}
+    gone = 0
+    for id_ in sorted(facts):
+        left = "SELECT 1 FROM rows WHERE json_extract(payload, '$.origin.edit.fact') = ? LIMIT 1"
+        if db.execute(left, (id_,)).fetchone() is None:
+            db.execute(
+                "UPDATE edits SET payload = json_set(payload, '$.reason', 'purged', '$.detail', '', '$.before', '',"
+                " '$.after', '', '$.change', NULL, '$.spans', json('[]')) WHERE id = ?",
+                (id_,),
+            )
+            removed = "UPDATE probes SET payload = NULL WHERE fact = ? AND payload IS NOT NULL"
+            gone += db.execute(removed, (id_,)).rowcount
+    return gone
 
 
 def _spend(db: sqlite3.Connection, usage: dict[str, Any]) -> None:
@@ -646,6 +747,34 @@ def read_clusters(db: sqlite3.Connection) -> bytes | None:
     return bytes(found[0]) if found else None
 
 
+def read_edits(db: sqlite3.Connection) -> Iterator[EditRecord]:
+    """The facts of an edit set that were worked on, in order; none in a ledger of another kind of run."""
+    if has_table(db, "edits"):
+        for (payload,) in db.execute("SELECT payload FROM edits ORDER BY number"):
+            yield json.loads(payload)
+
+
+def read_held_out(db: sqlite3.Connection) -> Iterator[tuple[int, str, Probe | None]]:
+    """(ordinal in the pool, question, probe) of everything that is held out, in order; None for a probe that was purged."""
+    if has_table(db, "probes"):
+        for ordinal, question, payload in db.execute("SELECT ordinal, question, payload FROM probes ORDER BY ordinal"):
+            yield ordinal, question, json.loads(payload) if payload is not None else None
+
+
+def read_probes(folder: Path) -> list[Probe]:
+    """The probes of the run in `folder`, in the order of its facts; none of another kind of run. Raises UsageError when the
+    folder holds no ledger.
+    """
+    with reading(folder / NAME) as db:
+        return [probe for _, _, probe in read_held_out(db) if probe is not None]
+
+
+def read_evaluated(db: sqlite3.Connection) -> Iterator[Any]:
+    """What evaluating each case gave, in the order of cases."""
+    for (item,) in db.execute("SELECT item FROM evaluated ORDER BY number, id"):
+        yield json.loads(item)
+
+
 def read_facts(db: sqlite3.Connection) -> dict[str, Any]:
     """The facts that were noted about the run."""
     return {name: json.loads(value) for name, value in db.execute("SELECT name, value FROM facts")}
@@ -665,8 +794,10 @@ def has_answer(db: sqlite3.Connection, key: str) -> bool:
 
 
 def read_text(db: sqlite3.Connection, ordinal: int) -> str:
-    """The text of an instruction. Raises UsageError when the ledger does not have it."""
+    """The text of an instruction, or the question of a probe. Raises UsageError when the ledger does not have it."""
     found = db.execute("SELECT text FROM instructions WHERE ordinal = ?", (ordinal,)).fetchone()
+    if found is None and has_table(db, "probes"):
+        found = db.execute("SELECT question FROM probes WHERE ordinal = ?", (ordinal,)).fetchone()
     if found is None:
         raise UsageError(f"the ledger has no instruction {ordinal}; try: searchinstruct doctor")
     return str(found[0])

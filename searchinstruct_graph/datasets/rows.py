@@ -8,9 +8,9 @@ from typing_extensions import TypedDict
 
 Method = Literal["searchinstruct", "ds2-instruct", "equal"]
 
-Operation = Literal["seed", "paraphrase", "combination", "new", "keyword", "keyword-pair", "extraction"]
+Operation = Literal["seed", "paraphrase", "combination", "new", "keyword", "keyword-pair", "extraction", "edit"]
 """How an instruction came about: a seed as it was given; from shown seeds by rewording one, joining several, or anew;
-from one keyword or a pair of them; from a document together with its answer."""
+from one keyword or a pair of them; from a document together with its answer; from a fact that has changed."""
 
 BLOOM = ("remember", "understand", "apply", "analyze", "evaluate", "create")
 """The six levels of Bloom's revised taxonomy, lowest first."""
@@ -27,6 +27,24 @@ class Selected(TypedDict):
     """Optimal-transport distance from the cluster's pairs, after this pull, to the examples, 0 to 2; null when too few."""
     distance: float
     """1 - cosine from this pair to the nearest example, 0 to 2."""
+
+
+class Edited(TypedDict):
+    """The fact that a row corrects, and how far its answer was changed for that."""
+
+    fact: str
+    """Id of the fact, which is also the row's family."""
+    subject: str
+    relation: str
+    old: str
+    """What was true before; empty when it was not told."""
+    new: str
+    as_of: str
+    """When `new` is known to hold, as the fact says it; empty when it does not."""
+    change: float | None
+    """Share of the longer answer's tokens that were inserted or deleted, 0 to 1; null when no stale answer was edited."""
+    spans: list[list[int]]
+    """What changed, as [start, end] in characters of the row's answer."""
 
 
 class Origin(TypedDict):
@@ -49,6 +67,8 @@ class Origin(TypedDict):
     wave: int
     selection: NotRequired[Selected]
     """Of an extraction: how its document was chosen."""
+    edit: NotRequired[Edited]
+    """Of an edit set: the fact that changed."""
 
 
 class RowQuote(TypedDict):

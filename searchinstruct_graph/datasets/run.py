@@ -24,6 +24,8 @@ FORMAT = 1
 RUN, LOCK, EXPORTS = "run.json", "run.lock", "exports"
 PILE, ENCODER, TUNED = "pile", "encoder", "tuned.npy"
 """Of an extraction: the documents that it reads from, the encoder that it has tuned, and its vectors of the documents."""
+RESULT, PAGE = "result.json", "report.html"
+"""Of an evaluation: its figures, and the page of them."""
 
 
 class RunFile(TypedDict):
@@ -79,8 +81,26 @@ def write_atomically(path: Path, text: str) -> None:
         os.close(folder)
 
 
+class NoDataset(UsageError):
+    """The folder holds an evaluation, where a run that makes rows is wanted."""
+
+
 def read_run(folder: Path) -> RunFile:
-    """What the run is. Raises UsageError when `folder` holds none, or one of a later format."""
+    """What the run is that makes rows in `folder`.
+
+    Raises:
+        UsageError: there is none, one of a later format, or (`NoDataset`) an evaluation.
+    """
+    found = _read(folder)
+    if "evaluation" in found["configuration"]:
+        raise NoDataset(
+            f"{folder} is an evaluation ({found['configuration']['evaluation']}) and holds no rows; its figures are in "
+            f"{folder / PAGE}, and searchinstruct eval --compare {folder} OTHER sets it beside another"
+        )
+    return found
+
+
+def _read(folder: Path) -> RunFile:
     try:
         found: RunFile = json.loads((folder / RUN).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -112,7 +132,7 @@ def open_run(folder: Path, configuration: dict[str, Any], options: dict[str, Any
         )
         write_atomically(folder / RUN, json.dumps(made, ensure_ascii=False, indent=2))
         return made
-    run = read_run(folder)
+    run = _read(folder)
     # Through JSON, so that tuples and lists compare as they are stored.
     changed = difference(run["configuration"], json.loads(json.dumps(configuration)))
     if changed:
@@ -138,7 +158,7 @@ def refuse_strangers(folder: Path) -> None:
 
 def stored_run(folder: Path) -> RunFile | None:
     """The run in `folder` as it was last given; None when there is none yet."""
-    return read_run(folder) if (folder / RUN).exists() else None
+    return _read(folder) if (folder / RUN).exists() else None
 
 
 def run_folder(folder: str | Path) -> Path:
@@ -154,7 +174,7 @@ def set_aside(folder: Path) -> Path | None:
     while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
         number += 1
     aside.mkdir()
-    for part in (RUN, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", EXPORTS, PILE, ENCODER, TUNED):
+    for part in (RUN, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", EXPORTS, PILE, ENCODER, TUNED, RESULT, PAGE):
         if (folder / part).exists():
             os.replace(folder / part, aside / part)
     return aside

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from langgraph.checkpoint.memory import PersistentDict
 
+from searchinstruct_graph.graphs.edit import graph as edit
 from searchinstruct_graph.graphs.extract import graph as extract
 from searchinstruct_graph.graphs.instruct import graph as instruct
 from searchinstruct_graph.graphs.research import graph as research
 from searchinstruct_graph.graphs.roles import critic, planner, searcher, writer
 
-__all__ = ["critic", "extract", "instruct", "planner", "research", "searcher", "writer"]
+__all__ = ["critic", "edit", "extract", "instruct", "planner", "research", "searcher", "writer"]
 
 
 def _write_nothing(self: PersistentDict) -> None:

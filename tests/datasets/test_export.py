@@ -330,6 +330,7 @@ def test_parquet_keeps_the_whole_row(tmp_path: Path) -> None:
         found["models"] = {one["role"]: one["model"] for one in found["models"]}
         found["versions"] = {one["name"]: one["version"] for one in found["versions"]}
         assert found["origin"].pop("selection") is None  # it is not from an extraction
+        assert found["origin"].pop("edit") is None  # nor from an edit set
         assert found == given
 
 

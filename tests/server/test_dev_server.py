@@ -20,6 +20,7 @@ from tests.support.coast import EXAMPLES, add_record, kind_of, records, write_co
 from tests.support.dev_server import DevServer
 from tests.support.scripted_llm import ScriptedLLM
 from tests.support.search_services import SearchServices
+from tests.support.town import CARRIED, FACTS, write_town
 from tests.support.valley import SEEDS, write_valley
 
 QUESTION = "What does the nonlocal statement do?"
@@ -43,7 +44,7 @@ async def assistant(client: LangGraphClient, name: str) -> Any:
 
 async def test_every_graph_is_served_with_its_drawing_and_schemas(client: LangGraphClient) -> None:
     served = {each["graph_id"]: each for each in await client.assistants.search()}
-    assert set(served) == {"research", "instruct", "extract", "planner", "searcher", "writer", "critic"}
+    assert set(served) == {"research", "instruct", "extract", "edit", "planner", "searcher", "writer", "critic"}
     for each in served.values():
         drawn = await client.assistants.get_graph(each["assistant_id"])
         assert len(drawn["nodes"]) > 2
@@ -166,6 +167,32 @@ async def test_documents_like_the_examples_are_read_without_blocking_the_server(
     for _ in range(2):
         again: Any = await client.runs.wait(None, "extract", input=given, context=context)
         assert sum(len(pull["uris"]) for pull in again["pulls"]) == 20
+    assert "Blocking" not in server.log()
+
+
+async def test_facts_are_corrected_without_blocking_the_server(
+    server: DevServer, client: LangGraphClient, tmp_path: Path
+) -> None:
+    context: Any = {"corpus": [write_town(tmp_path / "town")], "wordings": 4}
+    given: Any = {"facts": FACTS}
+    thread = (await client.threads.create())["thread_id"]
+    seen: dict[str, list[Any]] = {}
+    async for part in client.runs.stream(
+        thread, "edit", input=given, context=context, stream_mode=["custom", "values"], stream_subgraphs=True,
+    ):  # fmt: skip
+        seen.setdefault(part.event.partition("|")[0], []).append(part.data)
+    assert "error" not in seen, seen["error"]
+    result: Any = (await client.threads.get_state(thread))["values"]
+    assert [each["reason"] for each in result["outcomes"]] == ["", "", "contradicted", "", "no_evidence"]
+    assert {row["origin"]["edit"]["new"] for row in result["rows"]} == set(CARRIED)
+    assert {each["kind"] for each in result["probes"]} >= {"efficacy", "generality", "portability"}
+    wrong: Any = await client.runs.wait(None, "edit", input={"fact": {"subject": "Veldmoor"}}, raise_error=False)
+    assert "the fact has no relation" in str(wrong)
+    schemas = await client.assistants.get_schemas((await assistant(client, "edit"))["assistant_id"])
+    assert schemas["input_schema"]
+    assert set(schemas["input_schema"]["properties"]) == {"facts", "fact"}
+    assert schemas["context_schema"]
+    assert schemas["context_schema"]["properties"]["max_change"]["default"] == 0.5
     assert "Blocking" not in server.log()
 
 

@@ -15,7 +15,7 @@ from searchinstruct_graph.datasets.report.summary import text_summary
 from searchinstruct_graph.datasets.rows import Rejection, Row
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 
-__all__ = ["ReportFacts", "ReportLimits", "ReportUsage", "text_summary", "write_report"]
+__all__ = ["ReportFacts", "ReportLimits", "ReportUsage", "page_target", "text_summary", "write_page", "write_report"]
 
 
 def write_report(
@@ -33,26 +33,37 @@ def write_report(
         UsageError: `out` cannot be a file.
         SearchInstructError: it cannot be written.
     """
-    path = _target(out)
+    page_target(out)
     # Here, so that a status goes without numpy and the embeddings.
     from searchinstruct_graph.datasets.report.gather import gather_rejections, gather_rows
     from searchinstruct_graph.datasets.report.page import page
     from searchinstruct_graph.datasets.report.probing import probe
-    from searchinstruct_graph.datasets.run import write_atomically
     from searchinstruct_graph.models.embeddings import embeddings
 
     found = gather_rows(rows())
     probed = probe(found.probes.items(), embeddings("wordllama"))
-    whole = page(facts, found, gather_rejections(rejections(), found.clusters), probed)
+    write_page(out, page(facts, found, gather_rejections(rejections(), found.clusters), probed))
+
+
+def write_page(out: str, page: str) -> None:
+    """Write a page to the file `out`, which is there whole or not at all.
+
+    Raises:
+        UsageError: `out` cannot be a file.
+        SearchInstructError: it cannot be written.
+    """
+    from searchinstruct_graph.datasets.run import write_atomically
+
+    path = page_target(out)
     try:
-        write_atomically(path, whole)
+        write_atomically(path, page)
     except OSError as error:
         raise SearchInstructError(
             f"the report {out} was not written: {error.strerror or error}; mend that and give the command again"
         ) from error
 
 
-def _target(out: str) -> Path:
+def page_target(out: str) -> Path:
     """The file that `out` means, through links; its folder is made. Raises UsageError when it cannot be one."""
     path = Path(os.path.realpath(out))
     try:

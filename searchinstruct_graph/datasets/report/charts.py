@@ -51,7 +51,14 @@ def bars(caption: str, head: str, rows: Sequence[tuple[Child, int]], whole: int,
 
 
 def histogram(
-    title: str, found: Sequence[Bar], *, unit: str, note: str, label: Callable[[float], str], open_ended: bool = False
+    title: str,
+    found: Sequence[Bar],
+    *,
+    unit: str,
+    note: str,
+    label: Callable[[float], str],
+    open_ended: bool = False,
+    of: str = "rows",
 ) -> Html:
     """Bars over intervals, with the same as a table beneath; `open_ended`: the last bar has everything above as well."""
     total = sum(each.rows for each in found)
@@ -110,7 +117,7 @@ def histogram(
         for at, each in enumerate(found)
         if each.rows
     ]
-    numbers = folded("As a table", table([unit, "rows", "share"], body, caption=title, numbers=(1, 2)))
+    numbers = folded("As a table", table([unit, of, "share"], body, caption=title, numbers=(1, 2)))
     return tag("figure", tag("figcaption", tag("b", title), " ", note), picture, numbers)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NotRequired
 
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.rows import Funnel, Spent
 
 if TYPE_CHECKING:
+    from searchinstruct_graph.datasets.edit_facts import EditFacts
+    from searchinstruct_graph.datasets.ledger import EditRecord
     from searchinstruct_graph.datasets.selection_facts import SelectionFacts
 
 
@@ -54,3 +56,7 @@ class ReportFacts(TypedDict):
     limits: ReportLimits
     selection: SelectionFacts | None
     """Of an extraction: how it chose what it read."""
+    edits: NotRequired[EditFacts]
+    """Of an edit set: its facts, changes and probes in numbers."""
+    edited: NotRequired[Sequence[EditRecord]]
+    """Of an edit set: facts to show with before and after, in their order."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from searchinstruct_graph.datasets.report import sections
+from searchinstruct_graph.datasets.report.editing import edits
 from searchinstruct_graph.datasets.report.examples import rejections, sample_rows
 from searchinstruct_graph.datasets.report.facts import ReportFacts
 from searchinstruct_graph.datasets.report.gather import RejectionFacts, RowFacts, mean
@@ -20,10 +22,11 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 
 def page(facts: ReportFacts, rows: RowFacts, refused: RejectionFacts, probed: Probed) -> str:
     """The whole report as HTML."""
-    chosen = facts["selection"]
+    chosen, edited = facts["selection"], facts.get("edits")
     parts: list[tuple[str, str, Child]] = [
         ("funnel", "Funnel", sections.funnel(facts["funnel"], facts["target"], extracted=chosen is not None)),
         *([("selection", "Selection", selection(chosen, rows.clusters.telling(chosen["homes"])))] if chosen else []),
+        *([("edits", "Facts", edits(edited, facts.get("edited", ())))] if edited else []),
         ("rows", "What the rows are", sections.composition(rows) if rows.rows else _nothing()),
         ("lengths", "Lengths", sections.lengths(rows) if rows.rows else _nothing()),
         ("diversity", "Diversity", sections.diversity(rows, probed) if rows.rows else _nothing()),
@@ -36,11 +39,18 @@ def page(facts: ReportFacts, rows: RowFacts, refused: RejectionFacts, probed: Pr
         ("rejected", "Refused and rejected", rejections(refused, quarantined=False)),
         ("provenance", "Settings and versions", sections.provenance(facts)),
     ]
+    return document(f"{cut(facts['name'], 80)}: report", _header(facts, rows), parts, _made_by(facts))
+
+
+def document(
+    title: str, header: Html, parts: Sequence[tuple[str, str, Child]], footer: Html, more_style: str = ""
+) -> str:
+    """A whole page: `parts` are its sections, each with its anchor and its title. `more_style` holds no stranger's word."""
     links = tag("ul", [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts])
     body = tag(
         "body",
-        tag("a", "To the content", href="#funnel", class_="skip"),
-        _header(facts, rows),
+        tag("a", "To the content", href=f"#{parts[0][0]}", class_="skip"),
+        header,
         tag("nav", links, aria_label="Sections"),
         tag(
             "main",
@@ -49,7 +59,7 @@ def page(facts: ReportFacts, rows: RowFacts, refused: RejectionFacts, probed: Pr
                 for name, title, inner in parts
             ],
         ),
-        tag("footer", _made_by(facts), class_="quiet"),
+        tag("footer", footer, class_="quiet"),
     )
     head = tag(
         "head",
@@ -58,9 +68,9 @@ def page(facts: ReportFacts, rows: RowFacts, refused: RejectionFacts, probed: Pr
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="referrer", content="no-referrer"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{cut(facts['name'], 80)}: report"),
+        tag("title", title),
         # No stranger's word is in it, and a style element does not know entities.
-        tag("style", Html(style_sheet())),
+        tag("style", Html(style_sheet() + more_style)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 

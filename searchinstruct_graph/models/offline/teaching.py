@@ -13,8 +13,8 @@ from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.offline.asking import Ask, askable, asks, pair_asks, reworded
 from searchinstruct_graph.models.offline.choose import answers, candidates, chain, shaken
 from searchinstruct_graph.models.offline.grammar import AUXILIARY, base_form, is_participle
-from searchinstruct_graph.models.offline.lens import word_weight
 from searchinstruct_graph.models.offline.task import Task
+from searchinstruct_graph.models.support.reading import word_weight
 from searchinstruct_graph.text.stopwords import is_stopword
 from searchinstruct_graph.text.words import normal_form, stems, words
 
