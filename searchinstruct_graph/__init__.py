@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from searchinstruct_graph.agents.extract_context import ExtractContext
     from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
     from searchinstruct_graph.evals.ragas.experiments import ragas_sample, ragas_trajectory, research_target
+    from searchinstruct_graph.evals.ragas.metrics import ragas_metric
     from searchinstruct_graph.evals.ragas.models import ragas_embeddings, ragas_model
     from searchinstruct_graph.graphs.edit import graph as edit_graph
     from searchinstruct_graph.graphs.extract import graph as extract_graph
@@ -65,6 +66,7 @@ __all__ = [
     "instruct_graph",
     "open_persistence",
     "ragas_embeddings",
+    "ragas_metric",
     "ragas_model",
     "ragas_sample",
     "ragas_trajectory",
@@ -100,6 +102,7 @@ _HOMES = {
     "open_persistence": ("graphs.persistence", "open_persistence"),
     "ragas_embeddings": ("evals.ragas.models", "ragas_embeddings"),
     "ragas_model": ("evals.ragas.models", "ragas_model"),
+    "ragas_metric": ("evals.ragas.metrics", "ragas_metric"),
     "ragas_sample": ("evals.ragas.experiments", "ragas_sample"),
     "ragas_trajectory": ("evals.ragas.experiments", "ragas_trajectory"),
     "research_graph": ("graphs.research", "graph"),
