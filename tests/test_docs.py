@@ -25,9 +25,9 @@ from searchinstruct_graph.datasets.tasks import read_task
 from searchinstruct_graph.graphs import studio
 from searchinstruct_graph.models.offline.skills import SKILLS
 from tests.integrations.test_tracing import Collector
-from tests.support import extractive
 from tests.support import scripted_llm as play
 from tests.support.dev_server import DevServer
+from tests.support.judge import RULES, judge
 from tests.support.scripted_llm import ChatRequest, ScriptedLLM
 from tests.support.search_services import SearchServices
 
@@ -49,9 +49,11 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 def provider(request: ChatRequest) -> object:
-    """A provider that answers as the offline model does; as an agent it asks the research tool, then repeats it."""
-    if request.schema in SKILLS:
-        return extractive.extractive(request)
+    """A provider that answers as the offline model does, and judges by plain rules; as an agent it asks the research tool, then
+    repeats it.
+    """
+    if request.schema in SKILLS or request.schema in RULES:
+        return judge(request)
     told = [message for message in request.body["messages"] if message["role"] == "tool"]
     if request.schema == "research" and not told:
         asked = [message for message in request.body["messages"] if message["role"] == "user"]
@@ -191,6 +193,18 @@ def test_every_block_runs(desk: Desk, page: Path) -> None:
     for language, code in blocks(page):
         if language not in NOT_RUN:
             desk.run(language, code)
+
+
+def test_the_judged_evaluation_of_the_documentation_gives_numbers(desk: Desk) -> None:
+    page = ROOT / "docs" / "how-to" / "evaluate.md"
+    shown = [code for language, code in blocks(page) if language not in NOT_RUN]
+    judged = next(at for at, code in enumerate(shown) if "--run evals/judged" in code)
+    desk.run("python", shown[0])
+    desk.run("bash", shown[judged])
+    result = json.loads((desk.folder / "evals" / "judged" / "result.json").read_text(encoding="utf-8"))
+    told = {each["measure"]: each for each in result["figures"] if each["form"] == "judge"}
+    assert len(told) == 6
+    assert all(each["value"] is not None and not each["missing"] for each in told.values())
 
 
 def test_the_table_of_settings_is_the_codes_own() -> None:

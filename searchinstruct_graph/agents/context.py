@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
 Role = Literal[
-    "planner", "searcher", "writer", "critic", "expander", "respondent", "extractor", "editor", "prober", "stale"
+    "planner",
+    "searcher",
+    "writer",
+    "critic",
+    "expander",
+    "respondent",
+    "extractor",
+    "editor",
+    "prober",
+    "stale",
+    "judge",
 ]
 Topic = Literal["general", "news", "finance"]
 TimeRange = Literal["day", "week", "month", "year"]

@@ -18,7 +18,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.agents.calls import DATA_RULE, Prompt, Schema, ask_model
-from searchinstruct_graph.agents.context import ResearchContext
+from searchinstruct_graph.agents.context import ResearchContext, Role
 from searchinstruct_graph.agents.evidence import Plan, Quote, Statement, SubQuestion
 from searchinstruct_graph.agents.writer import add_quotes
 from searchinstruct_graph.models.limits import Allowance
@@ -163,16 +163,20 @@ async def judge_support(
     gated: dict[int, str],
     context: ResearchContext,
     allowance: Allowance,
+    role: Role = "critic",
 ) -> tuple[list[Statement], list[str], Usage, str | None]:
-    """Statements with support, the problems found, usage, and the failure of the call if it failed."""
+    """Statements with support, the problems found, usage, and the failure of the call if it failed.
+
+    `role` is whose model is asked and whose account it stands in.
+    """
     inputs = Inputs()
     for number, statement in enumerate(statements, 1):
         inputs.add("statement", statement["text"], id=number, quotes=",".join(map(str, statement["quotes"])))
     add_quotes(inputs, quotes)
-    outcome = await ask_model(context, "critic", SUPPORT, inputs, SupportReport, allowance=allowance)
+    outcome = await ask_model(context, role, SUPPORT, inputs, SupportReport, allowance=allowance)
     if isinstance(outcome, Failure):
         settled, words = settle_support(statements, [], quotes, gated)
-        return settled, list(words.values()), outcome.usage, f"critic: {outcome.kind}: {outcome.detail}"
+        return settled, list(words.values()), outcome.usage, f"{role}: {outcome.kind}: {outcome.detail}"
     settled, words = settle_support(statements, outcome.value.statements, quotes, gated)
     doubts = [
         words.get(n, f"statement {n} is not carried by its quotes")

@@ -104,7 +104,7 @@ def _evaluate(
 
         write_page(result["folder"], html)
     if result["ended"] == "provider_down":
-        done = f"{result['scored']:,} of {result['cases']:,} cases are scored"
+        done = f"{result['scored']:,} of {result['cases']:,} cases are reached"
         raise ProviderError(f"the provider is down ({result['note']}); {done}; resume with the same command")
     if json_:
         typer.echo(as_json(result))

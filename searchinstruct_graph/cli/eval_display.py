@@ -55,8 +55,7 @@ def show_result(result: EvalResult) -> None:
     """How the evaluation ended, its figures, and where they are."""
     from rich.text import Text
 
-    from searchinstruct_graph.evals.page import ENDED
-    from searchinstruct_graph.evals.result import model_shown, tested_shown
+    from searchinstruct_graph.evals.result import ended_shown, model_shown, tested_shown
 
     out = console()
     judge = f"judge {model_shown(result['judge'])}" if result["judge"] else "no judge"
@@ -64,9 +63,9 @@ def show_result(result: EvalResult) -> None:
         Text(
             plain(
                 f"{result['suite']}: {result['scored']:,} of {result['cases']:,} cases, {tested_shown(result)}, {judge}: "
-                f"{ENDED[result['ended']]} ({duration(result['seconds'])})"
+                f"{ended_shown(result)} ({duration(result['seconds'])})"
             ),
-            style="green" if result["ended"] == "done" else "yellow",
+            style="green" if result["ended"] == "done" and not result["failures"] else "yellow",
         )
     )
     for form, title in (("offline", "no model"), ("judge", f"judge: {model_shown(result['judge'])}")):
@@ -79,7 +78,7 @@ def show_result(result: EvalResult) -> None:
     out.print()
     if result["failures"]:
         told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in result["failures"].items())
-        out.print(Text(f"scores that could not be taken: {told}; the same command tries them again", style="yellow"))
+        out.print(Text(f"failed: {told}; the same command tries them again", style="yellow"))
     if spent["model_calls"]:
         out.print(f"{spent['model_calls']:,} model calls, {money(spent['cost_usd'])}")
     out.print(f"result: {result['folder']}/{RESULT}", soft_wrap=True)
@@ -113,7 +112,7 @@ def _show_groups(out: Console, figures: Sequence[Figure], groups: Sequence[str])
     out.print()
     table = _table("by group", right=len(groups))
     for name in groups:
-        table.add_column(_cut(name, 12), justify="right", header_style="dim", no_wrap=True)
+        table.add_column(_tail(name, 12), justify="right", header_style="dim", no_wrap=True)
     for measure in dict.fromkeys(each["measure"] for each in figures):
         row = [held.get((measure, name)) for name in groups]
         told = next((each for each in row if each is not None), None)
@@ -138,9 +137,10 @@ def _styled(text: str, style: str) -> Text:
     return Text(text, style=style)
 
 
-def _cut(text: str, most: int) -> str:
+def _tail(text: str, most: int) -> str:
+    """The end of a group's name, where the files of one folder differ."""
     line = " ".join(plain(text).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return line if len(line) <= most else f"…{line[1 - most :]}"
 
 
 def _name(figure: Figure | Difference) -> str:

@@ -231,7 +231,7 @@ def _warnings(a: _Held, b: _Held, both: int) -> list[str]:
         if held.result["failures"]:
             lost = sum(held.result["failures"].values())
             found.append(
-                f"{lost:,} scores of {letter} could not be taken; cases without them are left out on both sides"
+                f"{lost:,} failures in {letter}: cases without a score that it needs are left out of a measure on both sides"
             )
     if one["data"] != other["data"]:
         found.append(f"the data differ: {', '.join(one['data'])} and {', '.join(other['data'])}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from searchinstruct_graph.agents.context import ResearchContext, setting
+from searchinstruct_graph.agents.context import ResearchContext, Role, setting
 
 OPTIONS = ("concurrency", "max_cost", "index")
 """Settings that may change between two commands on one evaluation: they do not change a score."""
@@ -31,6 +31,10 @@ class EvalContext(ResearchContext):
     max_cost: float | None = setting(
         None, "US dollars in the whole evaluation, a hard stop; needs known prices. Empty: no limit.", ge=1e-6
     )
+
+    def model_for(self, role: Role) -> str | None:
+        """As everywhere; the judge's is `judge`."""
+        return self.judge if role == "judge" else super().model_for(role)
 
     def research(self, **changes: object) -> ResearchContext:
         """The settings of one question of the case: the evaluation's money is in its purse."""

@@ -23,6 +23,8 @@ from searchinstruct_graph.evals.result import (
     ALL,
     EvalResult,
     Figure,
+    ended_shown,
+    failures_of,
     model_shown,
     number_shown,
     read_result,
@@ -50,13 +52,6 @@ FIELDS = {
     "reference_contexts": "Reference contexts",
 }
 """Fields of a sample that come first, with what they are called."""
-
-ENDED = {
-    "done": "every case is scored",
-    "stopped": "stopped before the end",
-    "provider_down": "ended early: the provider is down",
-    "max_cost": "ended early: the money is spent",
-}
 
 STYLE = """
 .interval{display:block;width:100%;min-width:6rem;height:.9rem}
@@ -119,7 +114,7 @@ def _header(result: EvalResult) -> Html:
         ("cases scored", f"{result['scored']:,}", f"of {result['cases']:,}"),
         ("under test", own(tested_shown(result), 120), "model"),
         ("judge", own(model_shown(result["judge"]), 60) if result["judge"] else own("none"), "of judged measures"),
-        ("failed scores", f"{lost:,}", "are in no figure" if lost else "nothing failed"),
+        ("failures", f"{lost:,}", "their scores are in no figure" if lost else "nothing failed"),
         ("model calls", f"{spent['model_calls']:,}", f"{spent['input_tokens'] + spent['output_tokens']:,} tokens"),
         ("cost", money(spent["cost_usd"]), f"last command took {duration(result['seconds'])}"),
     ]
@@ -131,13 +126,13 @@ def _header(result: EvalResult) -> Html:
         )
         for name, value, note in tiles
     ]
-    told = ENDED[result["ended"]] + (f": {result['note']}" if result["note"] else "")
-    early = tag("p", tag("b", "Not whole: "), own(told), "; the same command goes on.", class_="told")
+    short = result["ended"] != "done" or lost
+    early = tag("p", tag("b", "Not whole: "), own(ended_shown(result)), "; the same command goes on.", class_="told")
     return tag(
         "header",
         tag("h1", f"Evaluation: {result['suite']}"),
         tag("p", own(", ".join(result["data"]), 300), f" · {result['created_at']}", class_="quiet"),
-        early if result["ended"] != "done" else None,
+        early if short else None,
         tag("dl", shown, class_="tiles"),
     )
 
@@ -400,7 +395,7 @@ def _brief(item: Item) -> Html:
     values = [
         f"{words_of(name)} {number_shown(score['value'])}" for name, score in told.items() if score["value"] is not None
     ]
-    failures = Counter(score["failure"] for score in told.values() if score["failure"])
+    failures = Counter(failures_of(item))
     lost = tag("small", ", ".join(f"{count} {words_of(kind)}" for kind, count in failures.items()), class_="lost")
     return joined(tag("small", " · ".join(values[:5])), lost if failures else None)
 

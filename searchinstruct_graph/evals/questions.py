@@ -9,13 +9,10 @@ records beside them is their corpus; without one, the passages that the question
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 from searchinstruct_graph.datasets.checks import asked_in
@@ -25,8 +22,8 @@ from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.evals.context import EvalContext
 from searchinstruct_graph.evals.files import first, folders, stem
 from searchinstruct_graph.evals.labelled import recognised
+from searchinstruct_graph.evals.passages import gold_of, kept, listed, passage_name, passage_of, passages_in
 from searchinstruct_graph.evals.suite import Case, Sample, case
-from searchinstruct_graph.text.digest import sha256
 
 Role = Literal["questions", "pages", "corpus"]
 
@@ -34,16 +31,6 @@ _LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 """Suffixes of the files that a corpus reads record by record."""
 _QUESTION = ("user_input", "question", "query", "instruction", "prompt", "messages", "conversations")
 _REFERENCE = ("reference", "references", "answers", "answer", "ground_truth", "ground_truths", "long_answer")
-_GOLD = (
-    "gold_ids",
-    "gold_id",
-    "reference_context_ids",
-    "paragraph_id",
-    "gold_documents",
-    "gold",
-    "relevant_ids",
-    "gold_document",
-)
 _CALLS = "reference_tool_calls"
 _RESPONSE = ("response", "retrieved_contexts")
 
@@ -92,11 +79,6 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, list) and depth < 4:
         for each in value:
             yield from _texts(each, depth + 1)
-
-
-def gold_of(record: Mapping[str, Any]) -> list[str]:
-    """The names of the documents that answer a record's question."""
-    return list(dict.fromkeys(_texts(value_of(record, *_GOLD))))
 
 
 def _answerable(record: Mapping[str, Any]) -> bool | None:
@@ -197,7 +179,7 @@ def _given(record: Mapping[str, Any], pooled: bool) -> Sample:
         given[_CALLS] = calls
     if isinstance(goal := record.get("goal"), str) and goal.strip():
         given["goal"] = goal.strip()
-    gold = gold_of(record)
+    gold = list(gold_of(record))
     if not gold and pooled and "response" not in given and (text := context_of(record)):
         gold = [passage_name(text)]
     if gold:
@@ -210,7 +192,7 @@ def _is_call(call: Any) -> bool:
 
 
 def _page(record: Mapping[str, Any], pooled: bool) -> Iterator[Sample]:
-    gold = [passage_name(_passage(record))] if pooled else gold_of(record)
+    gold = [passage_name(passage_of(record))] if pooled else list(gold_of(record))
     for asked in record["questions"]:
         if isinstance(asked, dict):
             given = _given({key: value for key, value in asked.items() if key != "context"}, False)
@@ -220,19 +202,9 @@ def _page(record: Mapping[str, Any], pooled: bool) -> Iterator[Sample]:
 def contexts_of(record: Mapping[str, Any]) -> list[str]:
     """The texts that a response rests on: `retrieved_contexts`, else the passages of the record."""
     value = value_of(record, "retrieved_contexts", "contexts")
-    if isinstance(value, list):
-        return [text for text in _texts(value) if text.strip()]
-    text = context_of(record)
-    return [text] if text else []
-
-
-def passage_name(text: str) -> str:
-    """The name of a passage that has none of its own."""
-    return sha256(text)[:12]
-
-
-def _passage(record: Mapping[str, Any]) -> str:
-    return context_of(record) or str(value_of(record, "text") or "")
+    if value is None:
+        value = context_of(record)
+    return [text for text in _texts(listed(value)) if text.strip()]
 
 
 async def corpus_of(group: str, context: EvalContext) -> list[str]:
@@ -249,37 +221,7 @@ def _corpus_beside(group: str, data: tuple[str, ...], index: str) -> list[str]:
     return list(file.corpus) or [_pooled(file, index, _stamp(file.path))]
 
 
-_pooling = threading.Lock()
-
-
-def _pooled(file: QuestionFile, index: str, stamp: str) -> str:
-    with _pooling:
-        return _pool(file, index, stamp)
-
-
 @lru_cache(maxsize=64)
-def _pool(file: QuestionFile, index: str, stamp: str) -> str:
-    """Write the passages of a file of questions as a corpus, each once, and say where."""
-    import platformdirs
-
-    from searchinstruct_graph.tools.corpus.corpus import HOME_VARIABLE
-
-    home = index or os.environ.get(HOME_VARIABLE) or platformdirs.user_cache_dir("searchinstruct")
-    place = Path(home).expanduser() / "evals" / f"{stem(file.path)}-{sha256(stamp)[:12]}.jsonl"
-    if place.exists():
-        return str(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    seen: set[str] = set()
-    try:
-        with draft.open("w", encoding="utf-8") as stream:
-            for record in read_records(file.path):
-                text = _passage(record.data)
-                if text and (name := passage_name(text)) not in seen:
-                    seen.add(name)
-                    title = str(value_of(record.data, "title") or "")
-                    stream.write(json.dumps({"id": name, "title": title, "text": text}, ensure_ascii=False) + "\n")
-        os.replace(draft, place)
-    finally:
-        draft.unlink(missing_ok=True)
-    return str(place)
+def _pooled(file: QuestionFile, index: str, stamp: str) -> str:
+    """The corpus of the passages that a file of questions carries."""
+    return kept(passages_in(file.path), index)

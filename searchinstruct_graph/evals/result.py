@@ -30,6 +30,14 @@ DRAWS = 1_000
 Ended = Literal["done", "stopped", "provider_down", "max_cost"]
 
 
+_ENDED = {
+    "done": "every case is scored",
+    "stopped": "stopped before the end",
+    "provider_down": "ended early: the provider is down",
+    "max_cost": "ended early: the money is spent",
+}
+
+
 class Figure(TypedDict):
     """One number over the cases of a group."""
 
@@ -73,7 +81,7 @@ class EvalResult(TypedDict):
     """Why it ended early, in words."""
     figures: list[Figure]
     failures: dict[str, int]
-    """Scores that could not be taken, by how they failed."""
+    """What failed, by how: a case that could not be made, or a metric of one, counts once, however many scores it has."""
     spent: Spent
     seconds: float
 
@@ -99,6 +107,18 @@ def column(item: Item) -> Column:
         failed=[name for name, score in item["scores"].items() if score["failure"]],
         unmade="failure" in item["made"],
     )
+
+
+def failures_of(item: Item) -> list[str]:
+    """How its making failed, or else each of its metrics: once each, however many scores that has cost."""
+    if "failure" in item["made"]:
+        return [item["made"]["failure"]]
+    scores = item["scores"]
+    return [
+        kind
+        for taken in item["metrics"].values()
+        for kind in sorted({scores[name]["failure"] for name in taken["scores"]} - {""})
+    ]
 
 
 def figures(measures: Sequence[Measure], columns: Sequence[Column], seed: int) -> list[Figure]:
@@ -203,9 +223,8 @@ def read_result(path: str | Path) -> EvalResult:
     try:
         found: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(
-            f"{path} is no evaluation: there is no {file.name}; make one with: searchinstruct eval"
-        ) from None
+        lacking = "it does not exist" if file == place else f"there is no {file.name}"
+        raise UsageError(f"{path} is no evaluation: {lacking}; make one with: searchinstruct eval") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
     if not isinstance(found, dict) or "figures" not in found:
@@ -245,6 +264,13 @@ def tested_shown(result: Mapping[str, Any]) -> str:
     """What is under test, for a person: the model, and those of single roles; of an EvalResult or what has its fields."""
     others = [f"{role} {model_shown(name)}" for role, name in result["roles"].items()]
     return ", ".join([model_shown(result["model"]), *others])
+
+
+def ended_shown(result: EvalResult) -> str:
+    """How an evaluation ended, in words: one that reached every case need not have every score."""
+    if result["ended"] == "done" and result["failures"]:
+        return "every case is reached, some scores are missing"
+    return _ENDED[result["ended"]] + (f": {result['note']}" if result["note"] else "")
 
 
 def number_shown(value: float | None) -> str:

@@ -35,7 +35,7 @@ from searchinstruct_graph.datasets.run import (
 )
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 from searchinstruct_graph.evals.context import OPTIONS, EvalContext
-from searchinstruct_graph.evals.result import FORMAT, Column, Ended, EvalResult, column, figures
+from searchinstruct_graph.evals.result import FORMAT, Column, Ended, EvalResult, column, failures_of, figures
 from searchinstruct_graph.evals.suite import Case, Item, Metric, Sample, Score, Suite, Taken, failed, scored
 from searchinstruct_graph.evals.suites import suite_named
 from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse, RunCalls
@@ -197,7 +197,7 @@ class _Evaluation:
     def _count(self, item: Item) -> None:
         """Take an item into the figures, in the place of what an earlier try gave."""
         self.columns[item["id"]] = column(item)
-        wrong = [score["failure"] for score in item["scores"].values() if score["failure"]]
+        wrong = failures_of(item)
         self.failures.subtract(self.wrong.pop(item["id"], []))
         self.failures.update(wrong)
         if wrong:

@@ -12,25 +12,20 @@ Queries of which no document was judged are left out, as trec_eval does. A query
 from __future__ import annotations
 
 import gzip
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from searchinstruct_graph.datasets.records import Record, context_of, question_of, read_records
-from searchinstruct_graph.datasets.run import write_atomically
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.evals.files import first, folders, stem
-from searchinstruct_graph.text.digest import sha256
-from searchinstruct_graph.tools.corpus.corpus import HOME_VARIABLE
+from searchinstruct_graph.evals.passages import gold_of, grade, kept, passage_name, passage_of, passages_in
 
 _ID = ("id", "_id", "qid", "query_id", "docid", "doc_id")
 _QUERY_ID = ("query_id", "query-id", "qid", "topic")
 _DOCUMENT_ID = ("doc_id", "corpus-id", "corpus_id", "docid", "document_id")
 _GRADE = ("grade", "score", "relevance", "label")
-_GOLD = ("gold_ids", "gold_id", "relevant_ids", "positive_ids", "paragraph_id", "gold_documents")
 _LISTS = (".txt", ".qrels", ".trec")
 _TABLES = (".tsv", *_LISTS)
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet", ".xlsx", *_TABLES)
@@ -59,13 +54,13 @@ class SearchSet:
     """The same queries under instructions out of a file of their own."""
 
 
-def read_search_sets(data: Sequence[str]) -> list[SearchSet]:
-    """The search sets in `data`; a folder may hold several.
+def read_search_sets(data: Sequence[str], index: str | None = None) -> list[SearchSet]:
+    """The search sets in `data`; a folder may hold several. What has to be written as a corpus is kept as `kept` says.
 
     Raises:
         UsageError: a place holds none, or its parts do not fit together; the message names the file.
     """
-    return [found for name, paths in folders(data, _SUFFIXES) for found in _sets(name, paths)]
+    return [found for name, paths in folders(data, _SUFFIXES) for found in _sets(name, paths, index)]
 
 
 @dataclass(slots=True)
@@ -79,7 +74,7 @@ class _Parts:
     judged: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def _sets(name: str, paths: Sequence[str]) -> list[SearchSet]:
+def _sets(name: str, paths: Sequence[str], index: str | None) -> list[SearchSet]:
     parts = _sorted(paths)
     corpus = [path for path in parts.texts if not _asks(path, parts)]
     asking = [*parts.queries, *(path for path in parts.texts if path not in corpus)]
@@ -87,9 +82,9 @@ def _sets(name: str, paths: Sequence[str]) -> list[SearchSet]:
     found = []
     if queries:
         instructed = [query for path in parts.instructions for query in _instructed(path, queries)]
-        found.append(SearchSet(name, [_source(path) for path in corpus], queries, instructed))
+        found.append(SearchSet(name, [_source(path, index) for path in corpus], queries, instructed))
     several = len(found) + len(parts.carrying) > 1
-    found += [_carried(f"{name}/{stem(path)}" if several else name, path) for path in parts.carrying]
+    found += [_carried(f"{name}/{stem(path)}" if several else name, path, index) for path in parts.carrying]
     if not found:
         seen = ", ".join(f"{os.path.basename(path)} ({', '.join(first(path)) or 'no records'})" for path in paths[:5])
         raise UsageError(
@@ -112,9 +107,9 @@ def _sorted(paths: Sequence[str]) -> _Parts:
             continue
         text = isinstance(fields.get("text"), str) or isinstance(fields.get("abstract"), str | list)
         asked = any(isinstance(fields.get(key), str) for key in ("query", "question"))
-        if "instruction" in fields and asked and not _gold(fields):
+        if "instruction" in fields and asked and not gold_of(fields):
             parts.instructions.append(path)
-        elif "facet" in fields or "qid" in fields or (asked and (_gold(fields) or not _context(fields))):
+        elif "facet" in fields or "qid" in fields or (asked and (gold_of(fields) or not context_of(fields))):
             parts.queries.append(path)
         elif asked:
             parts.carrying.append(path)
@@ -122,7 +117,7 @@ def _sorted(paths: Sequence[str]) -> _Parts:
             parts.texts.append(path)
     if not parts.judged:
         # Without judgements only questions that name their documents can be scored.
-        parts.queries = [path for path in parts.queries if _gold(first(path))]
+        parts.queries = [path for path in parts.queries if gold_of(first(path))]
     return parts
 
 
@@ -136,8 +131,8 @@ def _judgements(path: str) -> list[tuple[str, str, float]] | None:
     found = []
     for record in read_records(path):
         query, document = _value(record.data, _QUERY_ID), _value(record.data, _DOCUMENT_ID)
-        grade = _value(record.data, _GRADE)
-        found.append((str(query), str(document), _grade("1" if grade is None else grade, record.where)))
+        graded = _value(record.data, _GRADE)
+        found.append((str(query), str(document), grade("1" if graded is None else graded, record.where)))
     return found
 
 
@@ -155,7 +150,7 @@ def _table(path: str) -> list[tuple[str, str, float]] | None:
                     if not found:
                         return None
                     raise UsageError(f"{path}:{number}: not a judgement; wanted query, document and grade")
-                found.append((cells[0].strip(), cells[-2].strip(), _grade(cells[-1], f"{path}:{number}")))
+                found.append((cells[0].strip(), cells[-2].strip(), grade(cells[-1], f"{path}:{number}")))
     except UnicodeDecodeError:
         return None
     except OSError as error:
@@ -167,29 +162,8 @@ def _number(text: str) -> bool:
     return text.strip().removeprefix("-").replace(".", "", 1).isdigit()
 
 
-def _grade(value: Any, where: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{where}: the grade {value!r} is no number") from None
-
-
 def _value(fields: Mapping[str, Any], names: Iterable[str]) -> Any:
     return next((fields[name] for name in names if fields.get(name) is not None), None)
-
-
-def _gold(fields: Mapping[str, Any]) -> dict[str, float]:
-    """The relevant documents that a question names."""
-    named = _value(fields, _GOLD)
-    if isinstance(named, Mapping):
-        return {str(document): _grade(grade, f"relevant document {document}") for document, grade in named.items()}
-    several = named if isinstance(named, list | tuple) else [] if named is None else [named]
-    return {str(document): 1.0 for document in several}
-
-
-def _context(fields: Mapping[str, Any]) -> str | None:
-    # HaluEval calls the passage `knowledge`.
-    return context_of(fields) or (fields["knowledge"] if isinstance(fields.get("knowledge"), str) else None)
 
 
 def _asks(path: str, parts: _Parts) -> bool:
@@ -213,7 +187,7 @@ def _queries(path: str, judged: Mapping[str, dict[str, float]]) -> list[SearchQu
     for record in read_records(path):
         text = _query_text(record)
         name = str(_value(record.data, ("qid", *_ID)) or record.where)
-        grades = _gold(record.data) or judged.get(name, {})
+        grades = gold_of(record.data) or judged.get(name, {})
         if text and grades:
             found.append(SearchQuery(name, text, grades, _instruction(record.data)))
     return found
@@ -248,29 +222,29 @@ def _instructed(path: str, queries: Sequence[SearchQuery]) -> list[SearchQuery]:
     return found
 
 
-def _carried(name: str, path: str) -> SearchSet:
+def _carried(name: str, path: str, index: str | None) -> SearchSet:
     """Questions over the passages that they carry."""
-    passages: dict[str, str] = {}
     queries = []
     for record in read_records(path):
-        passage, text = _context(record.data), _query_text(record)
+        passage, text = passage_of(record.data), _query_text(record)
         if passage and text:
-            key = passages.setdefault(passage, f"p{len(passages) + 1}")
-            queries.append(SearchQuery(_identity(record), text, {key: 1.0}, _instruction(record.data)))
+            grades = {passage_name(passage): 1.0}
+            queries.append(SearchQuery(_identity(record), text, grades, _instruction(record.data)))
     if not queries:
         raise UsageError(f"{path}: no question with its context")
-    return SearchSet(name, [_kept({"id": key, "text": text} for text, key in passages.items())], queries)
+    return SearchSet(name, [kept(passages_in(path), index)], queries)
 
 
-def _source(path: str) -> str:
+def _source(path: str, index: str | None) -> str:
     """The corpus file itself where the product can read its records, else a copy in the records that it reads."""
     fields = first(path)
     if path.lower().endswith(_LINES) and isinstance(fields.get("text"), str) and fields.get("id") is not None:
         return os.path.abspath(path)
-    return _kept(
+    documents = (
         {"id": _identity(record), "title": str(record.data.get("title") or ""), "text": _document(record.data)}
         for record in read_records(path)
     )
+    return kept(documents, index)
 
 
 def _document(fields: Mapping[str, Any]) -> str:
@@ -283,16 +257,3 @@ def _paper(fields: Mapping[str, Any]) -> str:
     parts = abstract if isinstance(abstract, list) else [abstract]
     sentences = [str(part[-1] if isinstance(part, list) and part else part) for part in parts if part]
     return "\n".join([str(fields.get("title") or ""), " ".join(sentences)]).strip()
-
-
-def _kept(documents: Iterable[Mapping[str, str]]) -> str:
-    """Documents as a JSONL corpus in the cache, under the hash of what it holds, so that its index is made once."""
-    import platformdirs
-
-    text = "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
-    base = Path(os.environ.get(HOME_VARIABLE) or platformdirs.user_cache_dir("searchinstruct")).expanduser()
-    path = base / "evals" / f"{sha256(text)[:16]}.jsonl"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text)
-    return str(path)

@@ -230,7 +230,7 @@ _IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 _CHARACTER = re.compile(r"没有|不是|\S")
 _IDENTIFIER = re.compile(r"_|[^\W\d_]\d|[^\W_]*[^\W\d_A-ZÀ-ÖØ-ÞΑ-ΩА-Я][A-ZÀ-ÖØ-ÞΑ-ΩА-Я]")
 # Short and without blanks at its ends, or a closing mark would be taken for an opening one.
-_QUOTED = re.compile(r"[\"“«„`‘「](?=\S)[^\"“”«»„`’「」\n]{1,40}(?<=\S)[\"”»“`’」]|\w+(?=\(\))")
+_QUOTED = re.compile(r"[\"“«„`‘「](?=\S)[^\"“”«»„`’「」\n]{1,40}(?<=\S)[\"”»“`’」]|(?<!\w)\w+(?=\(\))")
 _OPENING_MARKS = " \t\"'“‘„«([*`>#-"
 _SENTENCE_ENDS = ".!?。！？؟।:;\n"
 
@@ -356,14 +356,15 @@ def _tokens(text: str, language: str) -> list[_Token]:
             quote = next(marked, None)
         quoted = quote is not None and quote.start() <= start
         unspaced = _IS_UNSPACED.match(raw)
-        for word in _CHARACTER.findall(raw) if unspaced else words(raw):
+        for word in (_CHARACTER.findall(raw) if unspaced else words(raw))[:MOST_TOKENS]:
+            surface = word if unspaced else raw
             if not quoted and _denies(word):
                 pending = True
             elif pending and word == "only":
                 pending = False
             elif quoted or not is_stopword(word):
-                kind = "name" if quoted and not word.isdigit() else _kind(raw, word, text, start, language)
-                found.append(_Token(_key(word, raw, language), word if unspaced else raw, kind, pending))
+                kind = "name" if quoted and not word.isdigit() else _kind(surface, word, text, start, language)
+                found.append(_Token(_key(word, surface, language), surface, kind, pending))
                 pending = False
         if len(found) >= MOST_TOKENS:
             break

@@ -189,7 +189,9 @@ def swapped(claim: str, held: str, language: str = "en") -> tuple[str, str] | No
     for one in range(len(order)):
         for last in range(one + 2, len(order)):
             mine, other = (ours[order[one]], ours[order[last]]), (theirs[order[one]], theirs[order[last]])
-            if mine[1] - mine[0] > _REACH or abs(other[1] - other[0]) > _REACH:
+            if mine[1] - mine[0] > _REACH:
+                break
+            if abs(other[1] - other[0]) > _REACH:
                 continue
             turned = other[0] > other[1]
             between = [stem for stem in order[one + 1 : last] if min(other) < theirs[stem] < max(other)]

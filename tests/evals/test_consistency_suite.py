@@ -13,8 +13,8 @@ import pytest
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.evals.context import EvalContext
 from searchinstruct_graph.evals.result import EvalResult, figure
-from searchinstruct_graph.evals.running import evaluate, items
-from searchinstruct_graph.evals.suites.consistency import as_response, form_of
+from searchinstruct_graph.evals.running import evaluate
+from searchinstruct_graph.evals.suites.consistency import as_response, form_of, questions
 from tests.support.scripted_llm import ChatRequest, Script, ScriptedLLM, refusal
 
 # (question, right answer, what five samples say)
@@ -99,8 +99,8 @@ def test_numbers_choices_and_texts_are_read_from_published_forms(tmp_path: Path)
     booleans = write(
         tmp_path, [{"question": "Is peat a metal?", "answer": False, "facts": ["Peat is a soil."]}], "facts"
     )
-    score(tmp_path, numbers, choices, texts, booleans)
-    forms = {item["group"]: item["given"] for item in items(tmp_path / "evaluation")}
+    found = questions(EvalContext(data=[str(file) for file in (numbers, choices, texts, booleans)]))
+    forms = {each["group"]: each["given"] for each in found}
     assert (forms["numbers"]["form"], forms["numbers"]["reference"]) == ("number", "7")
     assert (forms["choices"]["form"], forms["choices"]["reference"]) == ("choice", "A")
     assert forms["choices"]["options"] == ["eel", "bell"]
@@ -137,12 +137,16 @@ def test_an_abstention_counts_against_agreement(tmp_path: Path) -> None:
     assert value(result, "accepted") == 0
 
 
-def test_the_offline_model_abstains_where_it_can_only_quote(tmp_path: Path) -> None:
-    rows = [{"question": "Is peat a metal?", "answer": False, "facts": ["Peat is a soil, and no metal."]}]
-    result = score(tmp_path, write(tmp_path, rows))
-    assert value(result, "answered") == 0
-    assert value(result, "accepted") == 0
-    assert value(result, "accuracy_accepted") is None
+def test_the_offline_model_is_not_asked_for_what_it_can_only_quote(tmp_path: Path) -> None:
+    rows = [
+        {"question": "Is peat a soil?", "answer": True, "samples": ["yes", "yes", "no"]},
+        {"question": "Is peat a metal?", "answer": False, "facts": ["Peat is a soil, and no metal."]},
+    ]
+    with pytest.raises(
+        UsageError, match="votes: the offline model is extractive and gives no final answers to vote on"
+    ):
+        score(tmp_path, write(tmp_path, rows))
+    assert not (tmp_path / "evaluation").exists()
 
 
 def test_a_model_that_refuses_leaves_no_score(tmp_path: Path, scripted_llm: Callable[[Script], ScriptedLLM]) -> None:
@@ -160,7 +164,7 @@ def test_free_answers_and_single_samples_are_refused(tmp_path: Path) -> None:
         score(tmp_path, free)
     mixed = write(tmp_path, [{"question": "Peat?", "answer": "no"}, {"question": "Who?", "answer": "Ida"}], "mixed")
     with pytest.raises(UsageError, match=r"mixed.jsonl:2: the answer 'Ida'"):
-        score(tmp_path, mixed)
+        list(questions(EvalContext(data=[str(mixed)])))
     with pytest.raises(UsageError, match="at least 3"):
         score(tmp_path, mixed, samples=1)
 

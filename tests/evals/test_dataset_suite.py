@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,15 @@ async def test_other_peoples_rows(tmp_path: Path) -> None:
     assert found[3]["scores"]["agreement"]["value"] == 1.0
     assert found[3]["scores"]["token_f1"]["value"] == pytest.approx(2 * 2 / 6)
     assert found[0]["scores"]["agreement"]["reason"] == "needs references"
+
+
+@pytest.mark.parametrize("cell", [TEXT, json.dumps([SLATE, TEXT]), str([SLATE, TEXT])])
+def test_a_table_holds_its_contexts_as_it_can(tmp_path: Path, cell: str) -> None:
+    place = tmp_path / "rows.csv"
+    with place.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["user_input", "response", "retrieved_contexts"], ["Who?", OPENED, cell]])
+    (found,) = read_cases(EvalContext(data=[str(place)]))
+    assert found["given"]["retrieved_contexts"] == ([TEXT] if cell == TEXT else [SLATE, TEXT])
 
 
 async def test_a_judge_says_what_it_says_of_rows(scripted_llm: Start, tmp_path: Path) -> None:

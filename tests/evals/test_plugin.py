@@ -1,20 +1,18 @@
-"""The pytest plug-in, in sessions of pytest of its own: processes, since a session inside of this one forgets its imports."""
+"""The pytest plug-in, in sessions of pytest of its own: forks, since a session inside of this one forgets its imports."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.support.claims import claims, write_lines
-from tests.support.scripted_llm import Script, ScriptedLLM, status
-
-pytest_plugins = ["pytester"]
+from tests.support.desk import Shell
+from tests.support.scripted_llm import ScriptedLLM, status
+from tests.support.zygote import Zygote
 
 MODULE = "searchinstruct_graph.evals.pytest_plugin"
 # Wherever the entry point is installed, it is left out, so that the module is loaded once, from here.
@@ -58,24 +56,32 @@ def test_strange_setting(searchinstruct_eval):
 """
 
 
-@pytest.fixture
-def desk(pytester: pytest.Pytester) -> pytest.Pytester:
-    write_lines(pytester.path / "claims.jsonl", claims())
-    return pytester
+class Desk(Shell):
+    """A project with labelled statements and a file of tests."""
+
+    def __init__(self, folder: Path, zygote: Zygote, tests: str, llm: ScriptedLLM | None = None) -> None:
+        super().__init__(folder, llm)
+        self.zygote = zygote
+        write_lines(folder / "claims.jsonl", claims())
+        (folder / "test_it.py").write_text(tests)
+
+    def pytest(self, *more: str) -> tuple[str, dict[str, int]]:
+        """What a session says, and how many tests passed and failed."""
+        done = self.zygote.run_other("pytest", self, *ARGUMENTS, *more)
+        told = re.findall(r"(\d+) (passed|failed|error)", done.stdout.splitlines()[-1])
+        return done.stdout, {outcome: int(count) for count, outcome in told}
+
+    def kept(self) -> list[Path]:
+        """The evaluations in pytest's cache."""
+        return sorted((self.folder / ".pytest_cache" / "d" / "searchinstruct").iterdir())
 
 
-def kept(desk: pytest.Pytester) -> list[Path]:
-    """The evaluations in pytest's cache."""
-    return sorted((desk.path / ".pytest_cache" / "d" / "searchinstruct").iterdir())
-
-
-def test_measures_hold_or_say_why_not(desk: pytest.Pytester) -> None:
-    desk.makepyfile(TESTS)
-    done = desk.runpytest_subprocess(*ARGUMENTS)
-    done.assert_outcomes(passed=6, failed=2)
-    (folder,) = kept(desk)  # asked for three times, made once
+def test_measures_hold_or_say_why_not(tmp_path: Path, zygote: Zygote) -> None:
+    desk = Desk(tmp_path, zygote, TESTS)
+    told, outcomes = desk.pytest()
+    assert outcomes == {"passed": 6, "failed": 2}, told
+    (folder,) = desk.kept()  # asked for three times, made once
     assert {"result.json", "report.html", "ledger.sqlite"} <= {path.name for path in folder.iterdir()}
-    told = done.stdout.str()
     assert "brier is 0." in told
     assert "above 0.001 (group wice, 20 cases, 95 % interval " in told
     assert told.count("people say: not_supported") == 3  # the worst three, with their reasons
@@ -85,44 +91,43 @@ def test_measures_hold_or_say_why_not(desk: pytest.Pytester) -> None:
     assert "pytest_plugin.py" not in told  # no lines of ours in a reader's failure
 
 
-def test_what_is_kept_is_not_made_again_and_what_changed_is(desk: pytest.Pytester) -> None:
-    desk.makepyfile(
+def test_what_is_kept_is_not_made_again_and_what_changed_is(tmp_path: Path, zygote: Zygote) -> None:
+    desk = Desk(
+        tmp_path,
+        zygote,
         """
-        def test_support(searchinstruct_eval):
-            searchinstruct_eval("support", "claims.jsonl", corpus=["pages"]).require("auroc", at_least=0.9)
-        """
+def test_support(searchinstruct_eval):
+    searchinstruct_eval("support", "claims.jsonl", corpus=["pages"]).require("auroc", at_least=0.9)
+""",
     )
-    pages = desk.mkdir("pages")
-    (pages / "one.md").write_text("# A page\n\nWords.\n")
-    desk.runpytest_subprocess(*ARGUMENTS).assert_outcomes(passed=1)
-    (first,) = kept(desk)
+    page = tmp_path / "pages" / "one.md"
+    page.parent.mkdir()
+    page.write_text("# A page\n\nWords.\n")
+    assert desk.pytest()[1] == {"passed": 1}
+    (first,) = desk.kept()
     spent = json.loads((first / "result.json").read_text())["spent"]
-    desk.runpytest_subprocess(*ARGUMENTS).assert_outcomes(passed=1)
-    assert kept(desk) == [first]
+    assert desk.pytest()[1] == {"passed": 1}
+    assert desk.kept() == [first]
     assert json.loads((first / "result.json").read_text())["spent"] == spent
-    (pages / "one.md").write_text("# A page\n\nOther words.\n")
-    desk.runpytest_subprocess(*ARGUMENTS).assert_outcomes(passed=1)
-    assert len(kept(desk)) == 2
-    desk.runpytest_subprocess(*ARGUMENTS, "-p", "no:cacheprovider").assert_outcomes(passed=1)
-    assert len(kept(desk)) == 2
+    page.write_text("# A page\n\nOther words.\n")
+    assert desk.pytest()[1] == {"passed": 1}
+    assert len(desk.kept()) == 2
+    assert desk.pytest("-p", "no:cacheprovider")[1] == {"passed": 1}
+    assert len(desk.kept()) == 2
 
 
-def test_cases_that_failed_are_named_with_their_failure(
-    desk: pytest.Pytester, scripted_llm: Callable[[Script], ScriptedLLM]
-) -> None:
-    scripted_llm(lambda request: status(400, "no lamps today"))
-    desk.makepyfile(
-        """
-        def test_down(searchinstruct_eval):
-            result = searchinstruct_eval("support", "claims.jsonl", "openai:scripted", limit=3)
-            result.require("brier", at_most=0.9)
-            result.require("judge_brier", at_most=1.0)
-        """
-    )
-    done = desk.runpytest_subprocess(*ARGUMENTS)
-    done.assert_outcomes(failed=1)
-    assert "judge_brier has no value (group wice, 0 cases)" in done.stdout.str()
-    assert done.stdout.str().count("no lamps today") == 3
+def test_cases_that_failed_are_named_with_their_failure(tmp_path: Path, zygote: Zygote) -> None:
+    tests = """
+def test_down(searchinstruct_eval):
+    result = searchinstruct_eval("support", "claims.jsonl", "openai:scripted", limit=3)
+    result.require("brier", at_most=0.9)
+    result.require("judge_brier", at_most=1.0)
+"""
+    with ScriptedLLM(lambda request: status(400, "no lamps today")) as llm:
+        told, outcomes = Desk(tmp_path, zygote, tests, llm).pytest()
+    assert outcomes == {"failed": 1}
+    assert "judge_brier has no value (group wice, 0 cases)" in told
+    assert told.count("no lamps today") == 3
 
 
 def test_it_costs_nothing_at_the_start_of_pytest() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +19,10 @@ from searchinstruct_graph.errors import ProviderError, UsageError
 from searchinstruct_graph.evals.ragas.models import JUDGE, JudgeFailed, ragas_embeddings, ragas_model
 from searchinstruct_graph.models.embeddings import embeddings
 from tests.support import scripted_llm as play
+from tests.support.desk import Shell
 from tests.support.judge import asked, judge
 from tests.support.scripted_llm import Script, ScriptedLLM
+from tests.support.zygote import Zygote
 
 Start = Callable[[Script], ScriptedLLM]
 
@@ -169,10 +169,10 @@ async def test_the_text_that_is_judged_stands_after_the_prompt(scripted_llm: Sta
     assert asked(first)["answer"] == SAMPLE["response"]
 
 
-def _python(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True
-    )
+def _python(folder: Path, zygote: Zygote, code: str) -> str:
+    (folder / "script.py").write_text(code)
+    done = zygote.run_other("python", Shell(folder), "script.py")
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -184,8 +184,10 @@ def _python(code: str) -> str:
         ("instructor", "instructor is missing"),
     ],
 )
-def test_what_is_missing_is_said_with_the_command(missing: str, words: str) -> None:
+def test_what_is_missing_is_said_with_the_command(tmp_path: Path, zygote: Zygote, missing: str, words: str) -> None:
     said = _python(
+        tmp_path,
+        zygote,
         f"""
 import sys
 sys.modules[{missing!r}] = None
@@ -194,14 +196,16 @@ try:
     package.ragas_model
 except package.UsageError as error:
     print(error)
-"""
+""",
     )
     assert words in said
     assert 'pip install "searchinstruct-graph[evals]"' in said
 
 
-def test_ragas_is_imported_by_those_alone_who_need_it_and_reports_to_nobody() -> None:
+def test_ragas_is_imported_by_those_alone_who_need_it_and_reports_to_nobody(tmp_path: Path, zygote: Zygote) -> None:
     said = _python(
+        tmp_path,
+        zygote,
         """
 import os, sys
 os.environ.pop("RAGAS_DO_NOT_TRACK", None)
@@ -215,7 +219,7 @@ print("ragas" in sys.modules)
 searchinstruct_graph.research_target
 from ragas._analytics import do_not_track
 print("ragas" in sys.modules, do_not_track())
-"""
+""",
     )
     assert said.split() == ["False", "True", "True"]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from searchinstruct_graph.datasets import ledger as ledgers
+from searchinstruct_graph.datasets.database import reading
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.evals import EvalContext, evaluate, figure, items
 from tests.support.claims import TOWERS, claims, pairs, write_lines
@@ -97,7 +99,10 @@ async def test_what_the_judge_failed_is_missing_and_asked_again(
     judged = figure(first, "judge_auroc")
     assert (judged["cases"], judged["missing"], judged["value"]) == (18, 2, 1.0)
     assert figure(first, "auroc")["cases"] == 20
-    assert sum(first["failures"].values()) == 2 * 5  # every score of the judge that the two cases lack
+    assert first["failures"] == {"provider": 2}  # a failed call counts once, however many scores it was to give
+    with reading(tmp_path / "run" / ledgers.NAME) as db:
+        spent = ledgers.read_spending(db)
+    assert (spent["critic"]["model_calls"], spent["judge"]["model_calls"]) == (20, 20)
     lost = next(item for item in items(tmp_path / "run") if "Corvel" in item["given"]["response"])
     assert lost["scores"]["judge_support"]["value"] is None
     assert "no lamps today" in lost["scores"]["judge_support"]["reason"]

@@ -8,6 +8,14 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.scripted_llm import Script, ScriptedLLM
+from tests.support.zygote import Zygote
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """A process that has imported everything, to be forked."""
+    with Zygote() as waiting:
+        yield waiting
 
 
 @pytest.fixture

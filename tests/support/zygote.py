@@ -1,6 +1,7 @@
 """The command line without the price of starting Python: processes forked from one that has imported everything.
 
-A test that kills a run a dozen times needs real processes and real signals, not a dozen starts of an interpreter.
+A test that kills a run a dozen times needs real processes and real signals, not a dozen starts of an interpreter. Sessions of
+pytest and scripts are forked as well.
 """
 
 from __future__ import annotations
@@ -8,16 +9,22 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from tests.support.desk import Shell
+
+Program = Literal["searchinstruct", "pytest", "python"]
+"""What is run in a fork: the command line, a session of pytest, a script."""
 
 
 class Zygote:
@@ -46,10 +53,14 @@ class Zygote:
 
     def start(self, shell: Shell, *arguments: str, **environment: str) -> Forked:
         """Start `searchinstruct` with these arguments in the folder and the environment of `shell`."""
+        return self._start("searchinstruct", shell, arguments, environment)
+
+    def _start(self, program: Program, shell: Shell, arguments: Sequence[str], environment: dict[str, str]) -> Forked:
         self._count += 1
         place = Path(self._folder.name) / str(self._count)
         place.mkdir()
         asked = {
+            "program": program,
             "arguments": arguments,
             "folder": str(shell.folder),
             "environment": shell.environment | environment,
@@ -62,7 +73,13 @@ class Zygote:
 
     def run(self, shell: Shell, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `searchinstruct` to its end."""
-        process = self.start(shell, *arguments, **environment)
+        return self._ended(self.start(shell, *arguments, **environment), arguments)
+
+    def run_other(self, program: Program, shell: Shell, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a session of pytest or a script to its end."""
+        return self._ended(self._start(program, shell, arguments, {}), arguments)
+
+    def _ended(self, process: Forked, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         out, error = process.communicate(timeout=110)
         code = process.poll()
         assert code is not None
@@ -116,8 +133,12 @@ def _write(path: Path, text: str) -> None:
 def _serve() -> None:
     from searchinstruct_graph.datasets import failpoints
 
-    warmed = ("graphs.extraction", "selection.selector", "selection.nearness", "cli.main", "cli.extract")
-    for name in (*(f"searchinstruct_graph.{each}" for each in warmed), "ot", "sklearn.cluster", "langchain_openai"):
+    warmed = (
+        "graphs.extraction selection.selector selection.nearness cli.main cli.extract cli.eval evals.page "
+        "evals.suites.support"
+    )
+    others = ("ot", "sklearn.cluster", "langchain_openai", "pytest")
+    for name in (*(f"searchinstruct_graph.{each}" for each in warmed.split()), *others):
         importlib.import_module(name)
     from searchinstruct_graph.models.embeddings import embeddings
     from searchinstruct_graph.tools.corpus.language import detect
@@ -152,19 +173,33 @@ def _work(asked: dict[str, Any], failpoints: Any) -> None:
     os.chdir(asked["folder"])
     # It reads the environment once, when it is imported.
     importlib.reload(failpoints)
-    sys.argv = ["searchinstruct", *asked["arguments"]]
-    from searchinstruct_graph.cli.main import main
-
+    sys.argv = [asked["program"], *asked["arguments"]]
     code: Any = 1
     try:
-        main()
+        _run(asked["program"], asked["arguments"])
         code = 0
     except SystemExit as end:
         code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
+
+
+def _run(program: Program, arguments: list[str]) -> None:
+    match program:
+        case "searchinstruct":
+            from searchinstruct_graph.cli.main import main
+
+            main()
+        case "pytest":
+            import pytest
+
+            sys.exit(pytest.main(arguments))
+        case "python":
+            runpy.run_path(arguments[0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -138,6 +138,13 @@ def test_what_differs_is_named_with_what_stands_in_its_place(
     assert [tuple(each) for each in differences(claim, held, language=language_of(claim))] == expected
 
 
+@pytest.mark.parametrize("piece", ["ab", "钟", "1,"])
+def test_a_word_without_an_end_costs_no_more_than_its_length(piece: str) -> None:
+    # Where each of its characters looked at all the others, this would take many minutes.
+    word = piece * 60_000
+    assert differences(word, word) == []
+
+
 def test_a_name_of_the_context_is_no_difference_and_one_from_nowhere_has_nothing_in_its_place() -> None:
     claim = "The lighthouse of Karvel opened in 1936."
     assert differences(claim, "It opened in 1936.", "Karvel lighthouse") == []

@@ -19,6 +19,7 @@ from searchinstruct_graph.evals.context import EvalContext
 from searchinstruct_graph.evals.files import first, folders, stem
 from searchinstruct_graph.evals.numbers import auroc
 from searchinstruct_graph.evals.suite import Case, Measure, Metric, Sample, Score, Suite, case, mean_of, scored
+from searchinstruct_graph.models.chat import OFFLINE, resolve_model
 from searchinstruct_graph.text.answers import Form, final_answer, same_answer
 
 if TYPE_CHECKING:
@@ -41,7 +42,24 @@ _ANSWER = ("final_decision", "decision", "target", "gold", "answer", "reference"
 
 
 def read(context: EvalContext) -> Iterator[Case]:
-    """One case a question. Raises UsageError for data whose answers have no fixed form, naming file and line."""
+    """One case a question.
+
+    Raises:
+        UsageError: answers of the data have no fixed form (the message names file and line), or the extractive model would have
+            to give one: it can only quote.
+    """
+    quotes = resolve_model(context.model_for("respondent")) == OFFLINE
+    for each in questions(context):
+        if quotes and "samples" not in each["given"]:
+            raise UsageError(
+                f"{each['group']}: the offline model is extractive and gives no final answers to vote on; name a chat model "
+                "with --model, or give records with their samples"
+            )
+        yield each
+
+
+def questions(context: EvalContext) -> Iterator[Case]:
+    """One case a question, whoever is to answer it. Raises UsageError for data whose answers have no fixed form."""
     if context.samples < FEWEST:
         raise UsageError(f"samples: a vote needs at least {FEWEST}, not {context.samples}")
     for name, paths in folders(context.data):
@@ -155,7 +173,7 @@ def asked_form(sample: Sample, group: str, context: EvalContext) -> Form:
     key = tuple(context.data)
     if key not in _maybe:
         _maybe.clear()
-        _maybe[key] = {each["group"] for each in read(context) if each["given"]["form"] == "yes_no_maybe"}
+        _maybe[key] = {each["group"] for each in questions(context) if each["given"]["form"] == "yes_no_maybe"}
     return "yes_no_maybe" if group in _maybe[key] else "yes_no"
 
 

@@ -48,7 +48,7 @@ def _sets(context: EvalContext, *, anew: bool = False) -> dict[str, SearchSet]:
     key = tuple(context.data)
     if anew or key not in _read:
         _read.clear()
-        _read[key] = {found.name: found for found in read_search_sets(context.data)}
+        _read[key] = {found.name: found for found in read_search_sets(context.data, context.index)}
     return _read[key]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
+from searchinstruct_graph.agents.context import Role
 from searchinstruct_graph.agents.critic import judge_support
 from searchinstruct_graph.agents.evidence import Quote, Statement
 from searchinstruct_graph.evals import numbers
@@ -65,12 +66,12 @@ def _quotes(texts: list[str]) -> list[Quote]:
     ]  # fmt: skip
 
 
-async def _support(sample: Sample, context: EvalContext, model: str | None) -> Score:
-    """The support that a critic gives to the statement, or why it gave none."""
+async def _support(sample: Sample, context: EvalContext, role: Role) -> Score:
+    """The support that the critic or the judge gives to the statement, or why it gave none."""
     quotes = _quotes(sample["retrieved_contexts"])
     statement = Statement(text=sample["response"], quotes=list(range(1, len(quotes) + 1)), support=0.0)
-    research = context.research(**({"critic_model": model} if model else {}))
-    settled, doubts, _, wrong = await judge_support([statement], quotes, {}, research, research.limits())
+    allowance = context.research().limits()
+    settled, doubts, _, wrong = await judge_support([statement], quotes, {}, context, allowance, role)
     if wrong is not None:
         _, kind, detail = (*wrong.split(": ", 2), "", "")[:3]
         return failed(kind, detail)
@@ -78,7 +79,7 @@ async def _support(sample: Sample, context: EvalContext, model: str | None) -> S
 
 
 async def _make(given: Case, context: EvalContext) -> Sample:
-    score = await _support(given["given"], context, None)
+    score = await _support(given["given"], context, "critic")
     if score["failure"]:
         return {"failure": score["failure"], "reason": score["reason"]}
     return {"support": score["value"], "doubts": score["reason"]}
@@ -104,7 +105,7 @@ async def _offline(sample: Sample, context: EvalContext) -> dict[str, Score]:
 
 
 async def _judged(sample: Sample, context: EvalContext) -> Score | dict[str, Score]:
-    score = await _support(sample, context, context.judge)
+    score = await _support(sample, context, "judge")
     return score if score["failure"] else _scores(score, sample, context.min_support, "judge_")
 
 

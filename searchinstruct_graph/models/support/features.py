@@ -62,6 +62,9 @@ ANCHORS = 4
 SHORT = 4
 """Words up to which a statement is an answer and no sentence of its own."""
 
+_AT_ONCE = 256
+"""Words of a claim that are held against all words of the evidence at a time, which bounds the memory."""
+
 _WORTH_ADDING = 0.02
 """Share of the statement that a further sentence must add."""
 
@@ -261,10 +264,12 @@ def _resemblance(ours: _Claim, found: Sequence[Sentence]) -> Numbers:
         return best
     held = np.stack([word_vector(form) for form in places])
     mine = np.stack([word_vector(form) for form in ours.forms.values()])
-    alike = np.clip((mine @ held.T - KIN) / (1 - KIN), 0.0, 1.0)
-    for row, each in enumerate(found):
-        if each.forms:
-            best[row] = alike[:, [places[form] for form in each.forms]].max(axis=1)
+    columns = [[places[form] for form in each.forms] for each in found]
+    for start in range(0, len(mine), _AT_ONCE):
+        alike = np.clip((mine[start : start + _AT_ONCE] @ held.T - KIN) / (1 - KIN), 0.0, 1.0)
+        for row, own in enumerate(columns):
+            if own:
+                best[row, start : start + _AT_ONCE] = alike[:, own].max(axis=1)
     return best
 
 
