@@ -6,6 +6,9 @@ FOLDER holds `timeqa`. Of a page with questions about at least two periods, the 
 earlier one's the old, and the questions about all other periods must keep their answers. Also edits the shipped facts about
 Python against `pydoc:`. Everything with the extractive model. Prints what was accepted and why not, whether the quotes behind
 a row touch the marked span, how much of an answer changed, and which locality probes hold the marked answer.
+
+Then every fact is told wrongly in three ways: its new object is the answer of another period, another name of the same kind that
+its page holds, or an answer from another page. None of these should be accepted; how many are is printed as well.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from searchinstruct_graph.agents.edit_context import EditContext
 from searchinstruct_graph.datasets.database import reading
 from searchinstruct_graph.datasets.ledger import NAME, read_probes, read_rejections, read_rows
 from searchinstruct_graph.graphs.editing import edit
+from searchinstruct_graph.models.offline.names import names
+from searchinstruct_graph.text.editing import surname
 from searchinstruct_graph.text.words import normal_form, words
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "facts" / "python_changes.jsonl"
@@ -45,7 +50,7 @@ _LABELS = {
     "P127": "owner", "P137": "operator", "P159": "headquarters", "P169": "chief executive", "P175": "performer",
     "P241": "military branch", "P264": "record label", "P286": "head coach", "P371": "presenter", "P410": "rank",
     "P449": "broadcaster", "P466": "occupant", "P488": "chair", "P551": "residence", "P749": "parent organization",
-    "P1037": "manager", "P4791": "commander", "P6087": "coach",
+    "P1037": "director", "P4791": "commander", "P6087": "coach of",
 }  # fmt: skip
 
 
@@ -94,6 +99,58 @@ def facts_of(
         if len(facts) == wanted:
             break
     return facts, marked
+
+
+def told_wrongly(facts: list[dict[str, Any]], data: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """The facts with another new object: of another period, of the same page and kind, of another page with the same relation.
+
+    A fact of whose page no such object is known is left out.
+    """
+    draw = random.Random(seed)
+    pages = {
+        page["title"].rsplit("/", 1)[-1].replace("_", " "): page for page in lines(data / "timeqa" / "pages.jsonl.gz")
+    }
+    marked = {title: [a["text"] for q in page["questions"] for a in q["answers"]] for title, page in pages.items()}
+    found: dict[str, list[dict[str, Any]]] = {"another period": [], "another name of the page": [], "another page": []}
+    for fact in facts:
+        page = pages[fact["subject"]]
+        text = "\n\n".join(page["paragraphs"])
+        own = {normal_form(each) for each in [*marked[fact["subject"]], fact["old"], fact["new"], fact["subject"]]}
+        told = normal_form(" ".join(own))
+        before = {each["question"]: each["answer"] for each in fact["unchanged"]}
+        periods = [each for each in before.values() if not _same(each, fact["new"]) and not _same(each, fact["old"])]
+        same = [
+            name
+            for name in dict.fromkeys(names(text))
+            if _kind_of(name) == _kind_of(fact["new"]) and not set(words(name)) & set(words(told))
+        ]
+        others = [
+            each
+            for title, answers in marked.items()
+            if pages[title]["relation"] == page["relation"]
+            for each in answers
+            if normal_form(each) not in normal_form(text) and not set(words(each)) & set(words(told))
+        ]
+        for kind, choices in zip(
+            found, (periods or [fact["old"]] * bool(fact["unchanged"]), same, others), strict=True
+        ):
+            if choices:
+                new = draw.choice(choices)
+                old = fact["new"] if _same(new, fact["old"]) else fact["old"]
+                found[kind].append({**fact, "old": old, "new": new, "unchanged": []})
+    return found
+
+
+def _kind_of(name: str) -> str:
+    """`person`, `name` of several words, `word`, `date`, or `other` (brackets, a list)."""
+    if re.search(r"\d", name) or set(words(name)) & _MONTHS:
+        return "date"
+    if re.search(r"[^\w\s.'’-]", name) or " and " in name:
+        return "other"
+    return "person" if surname(name) else "name" if " " in name else "word"
+
+
+_MONTHS = frozenset("january february march april may june july august september october november december".split())
 
 
 async def run(name: str, facts: Path, corpus: str, folder: Path) -> dict[str, Any]:
@@ -208,6 +265,19 @@ def main() -> None:
         )
         periods = asyncio.run(run("periods", folder / "facts.jsonl", str(folder / "pages.jsonl"), folder / "periods"))
         figures["periods"] = {**told(periods, len(facts)), **spans_found(periods, facts, marked)}
+        for kind, wrong in told_wrongly(facts, given.data, given.seed).items():
+            file = folder / f"{kind}.jsonl"
+            file.write_text("".join(json.dumps(f, ensure_ascii=False) + "\n" for f in wrong), encoding="utf-8")
+            found = asyncio.run(run(kind, file, str(folder / "pages.jsonl"), folder / kind))
+            taken = {row["origin"]["edit"]["fact"]: row for row in found["rows"]}
+            figures[f"told wrongly: {kind}"] = {
+                "facts": len(wrong),
+                "accepted": len(taken),
+                "refused": dict(Counter(each["reason"] for each in found["refused"])),
+            }
+            for row in list(taken.values())[: given.show]:
+                quotes = [q["text"] for s in row["sources"] for q in s["quotes"]]
+                print(f"\n! {kind}: {row['instruction']}\n  + {row['answer']}\n    {quotes}")
         python = asyncio.run(run("python", EXAMPLE, "pydoc:", folder / "python"))
         figures["python"] = told(python, sum(1 for _ in EXAMPLE.open(encoding="utf-8")))
         for found in (periods, python):

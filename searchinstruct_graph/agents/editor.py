@@ -18,20 +18,21 @@ from searchinstruct_graph.agents.evidence import Quote, orders
 from searchinstruct_graph.agents.respondent import RESPOND, RESPONSE_CHARS, Response
 from searchinstruct_graph.agents.writer import add_quotes
 from searchinstruct_graph.datasets.facts import Fact
+from searchinstruct_graph.models import support
 from searchinstruct_graph.models.limits import Allowance
-from searchinstruct_graph.models.offline.editing import Asked, stated
+from searchinstruct_graph.models.offline.editing.asked import LAST_RESORT, SLOT, Asked, put
+from searchinstruct_graph.models.offline.editing.relations import is_known
+from searchinstruct_graph.models.offline.editing.statements import statements
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
 from searchinstruct_graph.models.usage import Usage, no_usage
-from searchinstruct_graph.text import editing
-from searchinstruct_graph.text.compare import content
-from searchinstruct_graph.text.words import normal_form, stems
+from searchinstruct_graph.text import compare, editing
+from searchinstruct_graph.text.compare import ENOUGH, content
+from searchinstruct_graph.text.stopwords import language_of
+from searchinstruct_graph.text.words import normal_form, stems, words
 
 WordingForm = Literal["direct", "statement", "confirm"]
 """How a wording asks: a question, a request ("Name the ..."), or a question to be answered with yes or no."""
-
-TONES = 3
-"""Ways in which `stale_statement` can say the same."""
 
 
 class RevisedAnswer(Schema):
@@ -199,15 +200,83 @@ def _uncarried(fact: Fact, stale: str, revision: Revision, quotes: Sequence[Quot
 _TOLD = ("subject", "relation", "new", "as_of", "question")
 
 
-def stale_statement(fact: Fact, form: WordingForm = "direct", tone: int = 0) -> str:
-    """A full sentence that says what was so, in one of `TONES` tones, for the rejected half; empty when the old object is not
-    known. `confirm` answers "is it still so?" with yes.
+def carried(statement: str, evidence: Sequence[support.Piece]) -> float:
+    """How far quotes, under the titles and headings above them, carry a statement, as far as counting tells, 0 to 1."""
+    return support.assess(statement, evidence).score
+
+
+SPEAKS = 0.5
+"""Share of the words of a relation that a quote must hold to speak of it; all of them where it is known how pages put it."""
+
+LONG = 12
+"""Words from which it can be told in which language a quote is."""
+
+
+def speaks_of(fact: Fact, form: str, piece: support.Piece) -> bool:
+    """Whether a quote holds the words with which `form` (a template of `ways_to_state`) relates subject and object. That two
+    names stand side by side says nothing about what the one is to the other.
+
+    What stands above a quote counts for nouns: a list of "Mayors" holds mayors. A quote in another script or language than the
+    statement's cannot be held to its words.
+    """
+    bare = form.replace(SLOT, " ")
+    foreign = len(words(piece.text)) >= LONG and language_of(bare) != language_of(piece.text)
+    if form == LAST_RESORT or foreign or compare.script(bare) != compare.script(piece.text):
+        return True
+    wanted = set(content(bare)) - set(stems(fact["subject"]))
+    held = wanted & set(stems(f"{piece.text} {piece.above}" if " of " in form else piece.text))
+    return held == wanted or (len(held) >= SPEAKS * len(wanted) and not is_known(asked_of(fact)))
+
+
+def standing(fact: Fact, piece: support.Piece) -> float:
+    """How well a quote states the fact, 0 to 1: the best of the `ways_to_state` it whose words the quote holds; 0 when it holds
+    those of none.
+    """
+    told = [form for form in statements(asked_of(fact)) if speaks_of(fact, form, piece)]
+    return max((carried(put(form, fact["new"]), [piece]) for form in told), default=0.0)
+
+
+def speaks(fact: Fact, piece: support.Piece) -> bool:
+    """Whether a quote holds the words of any of the `ways_to_state` the fact."""
+    return any(speaks_of(fact, form, piece) for form in statements(asked_of(fact)))
+
+
+def ways_to_state(fact: Fact, evidence: Sequence[support.Piece] = ()) -> list[str]:
+    """The sentences that can state the fact, each as a template for `put`: with evidence, the best first, those that its first
+    piece carries with the new object that carries one at all, the plainest first; else the one that comes nearest.
+
+    Pages speak of a relation in words of their own (a capital as a county seat), and whoever holds a statement against them
+    should not have to guess.
+    """
+    forms = list(statements(asked_of(fact)))
+    if not evidence or len(forms) == 1:
+        return forms
+    nearest = 0.0, forms[0]
+    for piece in evidence:
+        told = [(carried(put(form, fact["new"]), [piece]), form) for form in forms if speaks_of(fact, form, piece)]
+        if good := [form for score, form in told if score >= ENOUGH]:
+            return good
+        nearest = max([nearest, *told], key=lambda entry: entry[0])
+    return [nearest[1]]
+
+
+def stated(fact: Fact, value: str, evidence: Sequence[support.Piece] = (), tone: int = 0) -> str:
+    """A full sentence that says that the object is `value`, in one of the `ways_to_state` the fact."""
+    forms = ways_to_state(fact, evidence)
+    return put(forms[tone % len(forms)], value)
+
+
+def stale_statement(
+    fact: Fact, form: WordingForm = "direct", tone: int = 0, evidence: Sequence[support.Piece] = ()
+) -> str:
+    """A full sentence that says what was so, in one of the `ways_to_state` it, for the rejected half; empty when the old object
+    is not known. `confirm` answers "is it still so?" with yes.
 
     Its revision is the same sentence with the new object, so that only the fact tells chosen and rejected apart.
     """
     if not fact["old"]:
         return ""
-    said = stated(asked_of(fact), fact["old"], tone % TONES)
+    said = stated(fact, fact["old"], evidence, tone)
     return _confirmed(said) if form == "confirm" else said
 
 

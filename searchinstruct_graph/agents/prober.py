@@ -147,8 +147,8 @@ async def word_questions(
     """At most `count` wordings to train on, one to probe `efficacy`, and at most `context.paraphrases` to probe `generality`.
 
     Returns (wordings, usage, failure). All take the same full sentence for an answer. A wording that gives the new or old object
-    away, does not stand alone, or repeats another is left out; the fact's own question is always among those to train on. When
-    the model gives nothing that can be used, the fact's own question is all there is.
+    away, does not stand alone, or repeats another is left out; the fact's own question comes first among those to train on,
+    unless it gives the new object away. When the model gives nothing that can be used, the fact's own question is all there is.
     """
     inputs = told(fact)
     if fact["question"]:
@@ -158,7 +158,9 @@ async def word_questions(
     failed = f"prober: {outcome.kind}: {outcome.detail}" if isinstance(outcome, Failure) else None
     made = Wordings(questions=[], held_out="", paraphrases=[]) if isinstance(outcome, Failure) else outcome.value
     known: set[str] = set()
-    own = WordedQuestion(text=fact["question"], form="direct") if fact["question"] else None
+    # A question that names the new object asks for something else than the fact; it is used when there is nothing else.
+    usable = fact["question"] and (not gives_away(fact, fact["question"]) or not made.questions)
+    own = WordedQuestion(text=fact["question"], form="direct") if usable else None
     train = [
         Wording(question=_spaced(each.text), form=each.form, use="train")
         for each in [*([own] if own else []), *made.questions]
@@ -196,6 +198,11 @@ def _new(text: str, known: set[str]) -> bool:
 
 def _spaced(text: str) -> str:
     return " ".join(text.split())
+
+
+def gives_away(fact: Fact, question: str) -> bool:
+    """Whether a question names the new object, and not the old one beside it, as "Is it A or B?" does."""
+    return holds(question, fact["new"], fact["old"]) and not (fact["old"] and holds(question, fact["old"], fact["new"]))
 
 
 def wording_fault(fact: Fact, question: str) -> str:
@@ -371,14 +378,22 @@ _PLACE = re.compile(r"\b(?:in|see) (?:the )?(?:sections?|chapters?|appendix)\b",
 
 
 def _names_something(fact: Fact, draft: DraftProbe) -> bool:
-    """Whether a question names something by itself: a name, something quoted or code, the subject, or what its page is about."""
-    told = {word for word in words(draft["question"]) if not is_stopword(word)}
-    if len(told) < 2 or _PLACE.search(draft["question"]):
+    """Whether a question names something that it alone is about: the subject, what its page is about, or a name of two words and
+    more. "When is a TypeError raised?" has many answers.
+    """
+    question = draft["question"]
+    if len({word for word in words(question) if not is_stopword(word)}) < 2 or _PLACE.search(question):
         return False
-    topics = " ".join([fact["subject"], *(quote["title"] for quote in draft["quotes"])])
-    return bool(names(draft["question"].partition(" ")[2])) or bool(
-        set(content(topics)) & set(content(draft["question"]))
-    )
+    topics = [fact["subject"], *(_NUMBERS.sub("", quote["title"]) for quote in draft["quotes"])]
+    if any(coverage(topic, [question]) >= NAMED for topic in topics):
+        return True
+    return any(" " in name for name in names(question.partition(" ")[2]))
+
+
+NAMED = 0.5
+"""Share of a topic's content words that a question must hold to name it."""
+
+_NUMBERS = re.compile(r"\d[\d.]*")
 
 
 def _unclear(question: str) -> str:

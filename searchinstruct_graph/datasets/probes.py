@@ -10,7 +10,9 @@ from searchinstruct_graph.datasets.facts import Fact, Probe, ProbeKind
 from searchinstruct_graph.datasets.pool import Pool, Twin
 from searchinstruct_graph.datasets.screening import find_secret, screen_instruction
 from searchinstruct_graph.models.embeddings import Embedder
+from searchinstruct_graph.text.compare import content
 from searchinstruct_graph.text.editing import holds
+from searchinstruct_graph.text.periods import time_asked
 
 REWORDED: frozenset[ProbeKind] = frozenset(("efficacy", "generality"))
 """Kinds of probe that ask for the fact itself in other words: of its own fact's wordings they must be no copies, and cannot
@@ -69,12 +71,22 @@ class FactPool(Pool):
 
 
 def unsettled_by(probe: Probe, facts: Iterable[Fact]) -> Fact | None:
-    """Another fact of the run that changes the answer which this probe expects to stand: it is about the same subject, and
-    the answer is its old or new object.
+    """Another fact of the run that this probe rests on, so that its answer does not stand or is no news: the probe asks for what
+    that fact says of its subject, or expects one of its objects as an answer about it. The subject may stand in the question or
+    be what the probe's own fact makes of it ("the owner of the ferry", who is the other fact's subject).
     """
+    facts = list(facts)
+    own = next((fact for fact in facts if fact["id"] == probe["fact"]), None)
     for fact in facts:
-        if fact["id"] == probe["fact"] or not holds(probe["question"], fact["subject"]):
+        if fact["id"] == probe["fact"]:
             continue
+        reached = own is not None and probe["kind"] == "portability" and holds(own["new"], fact["subject"])
+        if not reached and not holds(probe["question"], fact["subject"]):
+            continue
+        wanted = set(content(fact["question"] or fact["relation"])) - set(content(fact["subject"]))
+        # What was so in another year is another question.
+        if wanted and not time_asked(probe["question"]) and wanted <= set(content(probe["question"])):
+            return fact
         if any(told and holds(probe["answer"], told) for told in (fact["old"], fact["new"])):
             return fact
     return None

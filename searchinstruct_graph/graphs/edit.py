@@ -30,14 +30,13 @@ from searchinstruct_graph.datasets.rows import Rejection, Row
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.answering import Unanswered
 from searchinstruct_graph.graphs.edit_inputs import check, edit_rules, prompt_versions, role_models
+from searchinstruct_graph.graphs.evidence_of_facts import Evidence, gather_evidence
 from searchinstruct_graph.graphs.revising import (
     Correction,
-    Evidence,
     FactOutcome,
     ask_around,
     correct,
     failed_outcome,
-    gather_evidence,
     outcome_of,
     reword,
 )

@@ -114,7 +114,7 @@ class _Edits:
         self.searcher = build_searcher()
         self.purse = Purse(context.max_cost, *ledgers.read_money(db))
         self.calls = Calls(ledger, context.concurrency, self.purse)
-        self.provider = Provider()
+        self.provider = Provider("facts")
         self.stop = asyncio.Event()
         self.landed: dict[int, FactOutcome] = {}
         self.next_begun = self.next_commit = self.first = 0

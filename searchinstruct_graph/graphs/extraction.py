@@ -168,7 +168,7 @@ class _Extraction:
         self.next_commit = self.next_wave = 0
         self.last = -1
         self.read = self.read_here = self.pulls = 0
-        self.provider = Provider()
+        self.provider = Provider("documents")
         self.spent_all = False
         self.reasons: Counter[str] = Counter()
         self.spent = ledgers.total(ledgers.read_spending(db).values())

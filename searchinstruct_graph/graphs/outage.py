@@ -1,4 +1,4 @@
-"""Telling a document that the provider cannot take from a provider that is down."""
+"""Telling a piece of work (a document, a fact) that the provider cannot take from a provider that is down."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from searchinstruct_graph.graphs.purse import Calls, RunCalls
 from searchinstruct_graph.models.usage import Usage
 
 DOWN = 5
-"""Documents being read that have all failed since the provider's last reply: then it is down, not they are bad. Two are
-enough before its first.
+"""Pieces in work that have all failed since the provider's last reply: then it is down, not they are bad. Two are enough before
+its first.
 """
 
 ALONE = 2
-"""Documents in a row that are given up while no other is being read that could tell whether the provider is down."""
+"""Pieces in a row that are given up while no other is in work that could tell whether the provider is down."""
 
 
 class Provider:
-    """Tells a document that the provider cannot take from a provider that is down, by what becomes of the other documents
-    that are being read. Of the former the run makes a note; for the latter it waits.
+    """Tells a piece of work that the provider cannot take from a provider that is down, by what becomes of the others that are
+    in work. Of the former the run makes a note; for the latter it waits. `noun` is what the pieces are called ("documents").
     """
 
-    def __init__(self) -> None:
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
         self._replies = self._alone = 0
         self._since: dict[int, int] = {}
-        """Of each document being read: the provider's replies when its reading began."""
+        """Of each piece in work: the provider's replies when it was begun."""
         self._failed: set[int] = set()
         """Those of them that have failed since the last reply."""
         self._turn = asyncio.Event()
@@ -39,7 +40,7 @@ class Provider:
 
     @contextmanager
     def reading(self, index: int) -> Iterator[Callable[[Unanswered], None]]:
-        """While a document is read; gives what is to be told of each failure, which raises when the provider is down."""
+        """While a piece is in work; gives what is to be told of each failure, which raises when the provider is down."""
         self._since[index] = self._replies
         try:
             yield partial(self._fail, index)
@@ -56,7 +57,7 @@ class Provider:
         self._wake()
 
     async def to_blame(self, index: int) -> None:
-        """Wait until it is known that the document is at fault. Raises SearchInstructError when the provider is down."""
+        """Wait until it is known that the piece is at fault. Raises SearchInstructError when the provider is down."""
         while self._replies == self._since[index]:
             if self._down:
                 raise self._down
@@ -64,7 +65,7 @@ class Provider:
                 # Nobody is left who could tell.
                 self._alone += 1
                 if self._alone > ALONE:
-                    self._stop(f"{self._alone} documents in a row failed")
+                    self._stop(f"{self._alone} {self._noun} in a row failed")
                 return
             await self._turn.wait()
 
@@ -73,7 +74,7 @@ class Provider:
         self._last = error
         enough = len(self._failed) >= (DOWN if self._replies else 2) and self._failed.issuperset(self._since)
         if self._down or enough:
-            self._stop(f"{len(self._failed)} documents in a row failed")
+            self._stop(f"{len(self._failed)} {self._noun} in a row failed")
         self._wake()
 
     def _stop(self, what: str) -> NoReturn:

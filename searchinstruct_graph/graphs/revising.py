@@ -19,58 +19,28 @@ from searchinstruct_graph.agents.editor import (
     Revision,
     WordingForm,
     already_known,
-    asked_of,
     revise,
     stale_answer,
     stale_statement,
+    stated,
 )
-from searchinstruct_graph.agents.evidence import Quote, Statement, SubQuestion, merge_quotes, orders
+from searchinstruct_graph.agents.evidence import Quote, Statement
 from searchinstruct_graph.agents.prober import Wording, probe, word_questions
-from searchinstruct_graph.agents.searcher import fresh_queries, windows_of
-from searchinstruct_graph.agents.sources import Connections, open_sources
+from searchinstruct_graph.agents.sources import Connections
 from searchinstruct_graph.datasets.acceptance import Blocked
 from searchinstruct_graph.datasets.facts import Fact, Probe, ProbeKind, probe_id
 from searchinstruct_graph.datasets.ledger import Fault, Outcome
 from searchinstruct_graph.datasets.rows import Critic, Edited, Rejected, RowQuote, RowSource, RowStatement
 from searchinstruct_graph.graphs.answering import Unanswered, language_of_pair, spent_on
+from searchinstruct_graph.graphs.evidence_of_facts import Evidence, cited, gather_evidence, pieces, question_of
 from searchinstruct_graph.graphs.pairs import PASSING
-from searchinstruct_graph.graphs.research import unread, unsearched
 from searchinstruct_graph.graphs.searcher import SearcherGraph
-from searchinstruct_graph.graphs.state import SearcherInput
-from searchinstruct_graph.models.limits import Allowance, remaining, reserve, shares
+from searchinstruct_graph.models.limits import Allowance, remaining, shares
 from searchinstruct_graph.models.loops import together
-from searchinstruct_graph.models.offline.editing import stated
 from searchinstruct_graph.models.usage import Usage, add_usage, join_usage, no_usage
-from searchinstruct_graph.text.compare import coverage, support
 from searchinstruct_graph.text.editing import aliases, holds
+from searchinstruct_graph.text.periods import without_time
 from searchinstruct_graph.text.sentences import sentences
-from searchinstruct_graph.tools.fetching import Unfetched
-from searchinstruct_graph.tools.search import CORPUS
-
-ABOUT = 0.5
-"""Share of the subject's content words that a quote, its page's title and address must hold to be about it."""
-
-SHOWN = 8
-"""Quotes that the editor sees: those that carry the new state first."""
-
-PAGES, PAGE_CHARS = 3, 8_000
-"""Pages beside the quotes in which neighbouring facts are looked for, and characters of each."""
-
-KEPT_BACK = 10
-"""Model calls that searching leaves for what comes after it."""
-
-
-class Evidence(TypedDict):
-    """What the sources say about a fact; with a `reason`, why it is not taken up."""
-
-    quotes: list[Quote]
-    """Those that carry the new state first."""
-    carrying: int
-    """How many of them do."""
-    pages: list[Quote]
-    """Longer passages around them."""
-    reason: str
-    detail: str
 
 
 class Correction(TypedDict):
@@ -111,172 +81,6 @@ class FactOutcome(NamedTuple):
     usage: Usage
 
 
-def question_of(fact: Fact) -> str:
-    """The question that a fact is searched by: the person's own, else a plain one."""
-    return fact["question"] or f"What is the {fact['relation']} of {fact['subject']}?"
-
-
-# Is the new state carried by a page?
-
-
-async def gather_evidence(
-    fact: Fact,
-    context: EditContext,
-    searcher: SearcherGraph,
-    allowance: Allowance,
-    blocked: Blocked | None = None,
-    connections: Connections | None = None,
-) -> tuple[Evidence, Usage]:
-    """Search for the fact, at first by its question, then by its new object, until a quote about the subject names that object.
-
-    Raises:
-        Unanswered: no search was answered or no page could be read, which says nothing about the fact.
-    """
-    question, used = question_of(fact), no_usage()
-    rounds = [
-        (question, [question, f"{fact['subject']} {fact['relation']}"]),
-        (
-            f"{question.rstrip('?؟？ ')}: {fact['new']}?",
-            [f"{fact['subject']} {fact['relation']} {fact['new']}", f"{fact['subject']} {fact['new']}"],
-        ),
-    ]
-    quotes: list[Quote] = []
-    tried: list[str] = []
-    windows: list[str] = []
-    read: list[str] = []
-    carrying: list[Quote] = []
-    for asked, queries in rounds:
-        left = reserve(remaining(allowance, used), model_calls=KEPT_BACK)
-        fresh = fresh_queries(queries, tried)
-        if not fresh or not left["model_calls"] or not left["searches"] or not left["pages"]:
-            break
-        found = await searcher.ainvoke(_search_for(fact, asked, fresh, left, quotes, tried, windows), context=context)
-        spent = join_usage([branch["usage"] for branch in found["branches"]])
-        used = add_usage(used, spent)
-        failed = unsearched(spent["providers"]) or unread(found["readings"])
-        if failed and not found["evidence"]:
-            raise Unanswered(failed)
-        tried, windows, read = found["tried"], found["windows"], list(dict.fromkeys([*read, *found["read"]]))
-        quotes = [each for each in found["evidence"] if not (blocked and blocked.holds(each["uri"], each["sha256"]))]
-        carrying = [quote for quote in quotes if carries(fact, quote)]
-        if not carrying:
-            carrying = await _spotted(fact, read, context, connections, blocked)
-            quotes = merge_quotes(quotes, carrying)
-        if carrying:
-            break
-    if not carrying:
-        reason, detail = _refusal(fact, quotes, read)
-        return Evidence(quotes=quotes[:SHOWN], carrying=0, pages=[], reason=reason, detail=detail), used
-    carrying = sorted(carrying, key=lambda quote: -_fit(fact, quote["text"]))
-    others = [quote for quote in quotes if quote not in carrying]
-    shown = [*carrying, *others][:SHOWN]
-    pages = await _pages(carrying, context, connections)
-    return Evidence(quotes=shown, carrying=min(len(carrying), SHOWN), pages=pages, reason="", detail=""), used
-
-
-def _search_for(
-    fact: Fact,
-    asked: str,
-    queries: list[str],
-    allowance: Allowance,
-    known: list[Quote],
-    tried: list[str],
-    windows: list[str],
-) -> SearcherInput:
-    as_of = f" as of {fact['as_of']}" if fact["as_of"] else ""
-    sub_question = SubQuestion(
-        text=asked,
-        queries=queries,
-        requires=[f"the {fact['relation']} of {fact['subject']}{as_of}"],
-        status="open",
-        missing=[],
-    )
-    return SearcherInput(
-        number=1,
-        question=asked,
-        sub_question=sub_question,
-        allowance=allowance,
-        evidence=known,
-        tried=tried,
-        windows=windows,
-    )
-
-
-def about(fact: Fact, text: str, title: str, uri: str) -> bool:
-    """Whether a passage is about the fact's subject, by its words or its page's name."""
-    return coverage(fact["subject"], [f"{text}\n{title}\n{uri}"]) >= ABOUT
-
-
-def carries(fact: Fact, quote: Quote) -> bool:
-    """Whether a quote about the subject names the new object."""
-    return holds(quote["text"], fact["new"], fact["old"]) and about(fact, quote["text"], quote["title"], quote["uri"])
-
-
-def _fit(fact: Fact, text: str) -> float:
-    return support(f"{fact['subject']} {fact['relation']} {fact['new']} {fact['as_of']}", [text])
-
-
-async def _spotted(
-    fact: Fact, read: Sequence[str], context: EditContext, connections: Connections | None, blocked: Blocked | None
-) -> list[Quote]:
-    """Sentences of the pages that were read which carry the fact, though the reader did not pick them; the best three."""
-    sources = await open_sources(context, connections or Connections(), refresh=False)
-    found: list[Quote] = []
-    for uri in read:
-        page = await sources.read(uri, CORPUS, seconds=context.max_seconds)
-        if isinstance(page, Unfetched) or (blocked and blocked.holds(page.uri, page.sha256)):
-            continue
-        if not holds(page.text, fact["new"], fact["old"]):
-            continue
-        for span in sentences(page.text):
-            quote = Quote(
-                uri=page.uri,
-                title=page.title,
-                text=page.text[span.start : span.end],
-                start=span.start,
-                end=span.end,
-                sha256=page.sha256,
-                retrieved_at=page.retrieved_at,
-                license=page.license,
-                points=[[1, 1]],
-            )
-            if carries(fact, quote) and not orders(quote["text"]):
-                found.append(quote)
-    return sorted(found, key=lambda quote: -_fit(fact, quote["text"]))[:3]
-
-
-def _refusal(fact: Fact, quotes: Sequence[Quote], read: Sequence[str]) -> tuple[str, str]:
-    """Why no quote carries the new state: pages say the old one, or speak of neither."""
-    told = [q for q in quotes if about(fact, q["text"], q["title"], q["uri"])]
-    stale = [q for q in told if fact["old"] and holds(q["text"], fact["old"], fact["new"])]
-    if stale:
-        return (
-            "contradicted",
-            f"{stale[0]['uri']} still says {fact['old']!r}, and nothing that was read says {fact['new']!r}",
-        )
-    if any(holds(quote["text"], fact["new"], fact["old"]) for quote in quotes):
-        return "ambiguous", f"{fact['new']!r} stands in pages that were read, but not about {fact['subject']!r}"
-    pages = f"{len(read)} page{'s' * (len(read) != 1)} read"
-    return "no_evidence", f"no page says that the {fact['relation']} of {fact['subject']} is {fact['new']} ({pages})"
-
-
-async def _pages(quotes: Sequence[Quote], context: EditContext, connections: Connections | None) -> list[Quote]:
-    """Passages around the quotes, as long as their pages still read as they did."""
-    sources = await open_sources(context, connections or Connections(), refresh=False)
-    spans: dict[str, list[Quote]] = {}
-    for quote in quotes:
-        spans.setdefault(quote["uri"], []).append(quote)
-    found: list[Quote] = []
-    for uri, of_page in list(spans.items())[:PAGES]:
-        page = await sources.read(uri, CORPUS, seconds=context.max_seconds)
-        if isinstance(page, Unfetched) or page.sha256 != of_page[0]["sha256"]:
-            continue
-        hits = [(quote["start"], quote["end"]) for quote in of_page]
-        for start, end in windows_of(page.text, hits, PAGE_CHARS):
-            found.append({**of_page[0], "text": page.text[start:end], "start": start, "end": end})
-    return found
-
-
 # How is it asked?
 
 
@@ -312,7 +116,7 @@ async def correct(
     if not wordings:
         return [], no_usage()
     forms = list(dict.fromkeys(each["form"] for each in wordings))
-    stales, used = await _stale_answers(fact, forms, wordings, context, allowance)
+    stales, used = await _stale_answers(fact, forms, evidence, context, allowance)
     parts = shares(remaining(allowance, used), len(stales))
     made = await together(
         _corrected(fact, stale, wordings, evidence, context, part) for stale, part in zip(stales, parts, strict=True)
@@ -321,7 +125,7 @@ async def correct(
 
 
 async def _stale_answers(
-    fact: Fact, forms: Sequence[WordingForm], wordings: Sequence[Wording], context: EditContext, allowance: Allowance
+    fact: Fact, forms: Sequence[WordingForm], evidence: Evidence, context: EditContext, allowance: Allowance
 ) -> tuple[list[_Stale], Usage]:
     """For each form of question its stale answer: the fact's own, the corrected model's, or written from the old object."""
     used, given = no_usage(), fact["stale"]
@@ -334,7 +138,7 @@ async def _stale_answers(
         return [_Stale(list(forms), "", "already_known")], used
     by_text: dict[str, list[WordingForm]] = {}
     for tone, form in enumerate(forms):
-        text = given if given and form != "confirm" else stale_statement(fact, form, tone)
+        text = given if given and form != "confirm" else stale_statement(fact, form, tone, pieces(evidence))
         by_text.setdefault(text, []).append(form)
     return [_Stale(told, text, note if text else "no_stale_answer") for text, told in by_text.items()], used
 
@@ -353,7 +157,7 @@ async def _corrected(
     """The stale answer edited, held against code and the critic, and edited once more when either objects."""
     question = next((each["question"] for each in wordings if each["form"] in stale.forms), question_of(fact))
     if not stale.text:
-        text = stated(asked_of(fact), fact["new"], 0)
+        text = stated(fact, fact["new"], pieces(evidence))
         whole = Revision(text=text, change=0.0, spans=[], quotes=[], problems=[])
         statements, words, usage = await _judged(fact, whole, evidence, context, allowance)
         return _settled(stale, whole, statements, words, 1), usage
@@ -387,7 +191,7 @@ async def _judged(
 ) -> tuple[list[Statement], list[str], Usage]:
     """The changed statements with their support, and what the critic says against them."""
     statements = statements_of(fact, revision, evidence)
-    bare = [Statement(**{**each, "text": _YES_OR_NO.sub("", each["text"])}) for each in statements]
+    bare = [Statement(**{**each, "text": claim_of(fact, each["text"])}) for each in statements]
     gated = gate_problems(bare, evidence["quotes"])
     judged, doubts, usage, failure = await judge_support(bare, evidence["quotes"], gated, context, allowance)
     failed = _check(failure)
@@ -399,11 +203,6 @@ async def _judged(
 def statements_of(fact: Fact, revision: Revision, evidence: Evidence) -> list[Statement]:
     """The sentences of an answer that an edit has touched (without an edit, all), with the quotes that they rest on."""
     text = revision["text"]
-    carrying = range(1, evidence["carrying"] + 1)
-    cited = [number for number in revision["quotes"] if number in carrying]
-    # What the editor cites may be beside the point; what names the new object is not.
-    numbers = cited or list(carrying[:2])
-    others = [number for number in range(1, len(evidence["quotes"]) + 1) if number not in numbers]
     whole = [(span.start, span.end) for span in sentences(text)] or [(0, len(text))]
     touched = [
         (start, end)
@@ -413,21 +212,19 @@ def statements_of(fact: Fact, revision: Revision, evidence: Evidence) -> list[St
     ]
     return [
         Statement(
-            text=text[start:end], quotes=_enough(text[start:end], numbers, others, evidence["quotes"]), support=0.0
+            text=text[start:end],
+            quotes=cited(fact, claim_of(fact, text[start:end]), evidence, revision["quotes"]),
+            support=0.0,
         )
         for start, end in touched or whole
     ]
 
 
-def _enough(sentence: str, numbers: Sequence[int], others: Sequence[int], quotes: Sequence[Quote]) -> list[int]:
-    """The quotes of a sentence, and those of the others that carry more of it: what an edit has left may need its own."""
-    chosen = list(numbers)
-    held = support(sentence, [quotes[number - 1]["text"] for number in chosen])
-    for number in others:
-        more = support(sentence, [quotes[each - 1]["text"] for each in [*chosen, number]])
-        if more > held:
-            chosen, held = [*chosen, number], more
-    return chosen
+def claim_of(fact: Fact, sentence: str) -> str:
+    """What of a changed sentence is held against the quotes: not its yes or no, nor the time that the question asks about, which
+    is the person's; pages date a state in their own way, and `dated_otherwise` has looked at that.
+    """
+    return without_time(_YES_OR_NO.sub("", sentence), fact["question"])
 
 
 def _settled(

@@ -9,6 +9,7 @@ from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.agents.context import RunContext
 from searchinstruct_graph.datasets.acceptance import Rules, row_id, secret_in, source_unit
 from searchinstruct_graph.datasets.contamination import Benchmark
+from searchinstruct_graph.datasets.export import question_key
 from searchinstruct_graph.datasets.ledger import Instruction, Outcome
 from searchinstruct_graph.datasets.pool import Pool, Twin
 from searchinstruct_graph.datasets.rows import Origin, Rejection, no_spending
@@ -16,14 +17,15 @@ from searchinstruct_graph.datasets.screening import find_secret, screen_instruct
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.proposing import Candidate, Proposing
 from searchinstruct_graph.text.digest import sha256
-from searchinstruct_graph.text.words import words
 from searchinstruct_graph.tools.corpus import Corpus
 from searchinstruct_graph.tools.corpus.language import languages
 
 
 def instruction_id(text: str) -> str:
-    """An instruction's id: equal for texts that differ in case, punctuation and white space alone."""
-    return sha256(" ".join(words(text)) or text)[:32]
+    """An instruction's id: equal for texts that differ in case, punctuation and white space alone, as the pool tells texts apart;
+    "C" and "C++" are two.
+    """
+    return sha256(question_key(text))[:32]
 
 
 def rules_for(

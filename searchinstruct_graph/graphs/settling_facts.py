@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from searchinstruct_graph.agents.edit_context import EditContext
 from searchinstruct_graph.datasets.acceptance import Acceptance
-from searchinstruct_graph.datasets.export import question_key
 from searchinstruct_graph.datasets.facts import Fact, Probe
 from searchinstruct_graph.datasets.ledger import Answered, Decision, EditRecord, Fault, Instruction, Outcome
 from searchinstruct_graph.datasets.probes import FactPool, hold_out
@@ -17,7 +16,6 @@ from searchinstruct_graph.graphs.answering import nothing_answered, spent_on
 from searchinstruct_graph.graphs.proposing import Candidate
 from searchinstruct_graph.graphs.revising import FactOutcome
 from searchinstruct_graph.graphs.screening import Screen
-from searchinstruct_graph.text.digest import sha256
 
 
 class Facts:
@@ -107,9 +105,8 @@ def _candidate(fact: Fact, question: str) -> Candidate:
 
 
 def _named(instruction: Instruction, edited: Edited) -> Instruction:
-    """The instruction with its fact, and with an id that tells texts apart as the pool does: by symbols, too."""
-    id_ = sha256(question_key(instruction["text"]))[:32]
-    return {**instruction, "id": id_, "origin": {**instruction["origin"], "edit": edited}}
+    """The instruction with its fact."""
+    return {**instruction, "origin": {**instruction["origin"], "edit": edited}}
 
 
 def _told(rejection: Rejection, edited: Edited | None) -> Rejection:

@@ -136,6 +136,8 @@ _NO_PERSON = frozenset(
     university college school institute inc ltd llc corp corporation company co group party club fc united city town county
     state states republic kingdom union council ministry department bank airport airlines hotel house church hospital museum
     park street road river lake island islands mountain league championship cup team association federation foundation trust
+    district province region regiment bridge castle court service press records academy center centre committee army navy force
+    forces ferry ferries times news theatre theater society observatory stadium square tower library office railway
     north south east west new saint san santa los las el la le de the of and for python version windows linux
     january february march april may june july august september october november december
     monday tuesday wednesday thursday friday saturday sunday

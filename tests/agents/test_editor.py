@@ -11,7 +11,6 @@ from searchinstruct_graph.agents.calls import DATA_RULE
 from searchinstruct_graph.agents.edit_context import EditContext
 from searchinstruct_graph.agents.editor import (
     EDIT,
-    TONES,
     already_known,
     kept_as_current,
     revise,
@@ -186,8 +185,8 @@ def test_the_old_object_may_stand_in_a_sentence_about_something_else() -> None:
 
 
 def test_stale_statements_come_in_several_tones() -> None:
-    told = {stale_statement(fact(), "direct", tone) for tone in range(TONES)}
-    assert len(told) == TONES
+    told = {stale_statement(fact(), "direct", tone) for tone in range(3)}
+    assert len(told) == 3
     assert "The chief executive of Haldern Ferries is Jan Pike." in told
     assert stale_statement(fact(), "confirm") == "Yes, the chief executive of Haldern Ferries is Jan Pike."
     assert stale_statement(fact(old="")) == ""

@@ -106,6 +106,16 @@ async def test_the_own_question_is_trained_on_first() -> None:
     assert [each["use"] for each in found].count("train") == 3
 
 
+async def test_an_own_question_that_names_the_new_object_asks_for_something_else() -> None:
+    told = fact(question="Which ferry line was led by Ada Moss from 2024 to 2025?")
+    found, _, _ = await word_questions(told, 4, OFFLINE, OFFLINE.limits())
+    assert found[0]["question"] == "Who was the chief executive of Haldern Ferries from 2024 to 2025?"
+    assert not any("Moss" in each["question"] for each in found)
+    either = fact(question="Is Jan Pike or Ada Moss the chief executive of Haldern Ferries?")
+    found, _, _ = await word_questions(either, 4, OFFLINE, OFFLINE.limits())
+    assert found[0]["question"] == either["question"]
+
+
 @pytest.mark.parametrize("question", ["", "北京的市长是谁？"])
 async def test_another_script_gets_what_can_be_said(question: str) -> None:
     told = fact(subject="北京", relation="市长", old="王伟", new="李娜", question=question)
@@ -252,6 +262,8 @@ def test_probes_of_portability_are_checked(kind: str, drafted: DraftProbe, fault
         (draft("Who built the Haldern lighthouse in 1873?", "Olaf Brun", LIGHT), "do not carry its answer"),
         (draft("Who built it?", "Mara Venn", LIGHT), "does not stand alone"),
         (draft("Who is Venn?", "Mara Venn", LIGHT), "does not say what it is about"),
+        (draft('Who built a "lighthouse" in 1873?', "Mara Venn", LIGHT), "does not say what it is about"),
+        (draft("Must a lighthouse be built by somebody?", "Mara Venn", LIGHT), "does not say what it is about"),
     ],
 )
 def test_probes_of_locality_are_checked(drafted: DraftProbe, fault: str) -> None:

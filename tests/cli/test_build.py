@@ -522,3 +522,19 @@ def test_wrong_usage_is_one_line_and_changes_nothing(tmp_path: Path, arguments: 
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run" / "ledger.sqlite").exists()
+
+
+def test_instructions_that_a_symbol_tells_apart_are_two(tmp_path: Path) -> None:
+    """The pool admits "What is C?" and "What is C++?"; so must the ledger."""
+    desk = Desk(tmp_path)
+    seeds = "What is C?\nWhat is C++?\nWhat is C#?\n"
+    arguments = ["build", "--seeds", "-", "--corpus", desk.corpus, "--run", "run", "--target", "1", "--samples", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "searchinstruct_graph", *arguments],
+        cwd=tmp_path, env=desk.environment, input=seeds, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode in (0, 3), done.stderr
+    db = sqlite3.connect(tmp_path / "run" / "ledger.sqlite")
+    ids = {text: id_ for id_, text in db.execute("SELECT id, text FROM instructions")}
+    db.close()
+    assert len({ids[text] for text in seeds.splitlines()}) == 3

@@ -24,12 +24,6 @@ from tests.support.zygote import Forked, Zygote
 WORKERS = 4
 
 
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with Zygote() as waiting:
-        yield waiting
-
-
 class Town(Shell):
     """A shell in a folder with the town's almanac and the facts that have changed."""
 

@@ -31,12 +31,6 @@ EACH = 12
 BUDGET = 20
 
 
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with Zygote() as waiting:
-        yield waiting
-
-
 class Coast(Shell):
     """A shell in a folder with the coast's documents and examples."""
 

@@ -112,8 +112,10 @@ def test_a_held_out_wording_is_a_paraphrase_of_its_fact_and_no_copy() -> None:
 
 def test_no_probe_is_what_any_fact_of_the_run_trains_on_whichever_came_first() -> None:
     known = pool(["What is the toll of the Alder Bridge?"])
-    assert reasons([probe("what is the toll of the ALDER bridge", answer="a coin")], known) == ["asked_in_training"]
-    assert reasons([probe("What toll does the Alder Bridge have?", answer="a coin")], known) == ["asked_in_training"]
+    copy = probe("what is the toll of the ALDER bridge", answer="a coin")
+    assert reasons([copy], known, [MAYOR]) == ["asked_in_training"]
+    near = probe("What toll does the Alder Bridge have?", answer="a coin")
+    assert reasons([near], known, [MAYOR]) == ["asked_in_training"]
     # The other way round: a later wording that an earlier fact holds out.
     kept, _ = hold_out([probe("When is the market of Veldmoor held?")], known, [MAYOR])
     known.begin()
@@ -137,6 +139,25 @@ def test_a_probe_that_another_fact_makes_untrue_is_dropped() -> None:
     # Its own fact is its own affair, and a like answer about something else is none of the other's.
     assert unsettled_by({**untrue, "fact": TOLL["id"]}, [TOLL]) is None
     assert unsettled_by(probe("How much is a loaf in Veldmoor?", answer="3 crowns"), [TOLL]) is None
+
+
+def test_a_probe_that_asks_for_another_fact_of_the_run_is_none_of_its_own() -> None:
+    asked = probe("Which toll is taken on the Alder Bridge?", answer="a coin")
+    assert unsettled_by(asked, [MAYOR, TOLL]) == TOLL
+    # Another question about that subject, and the same about another year, ask for something else.
+    assert unsettled_by(probe("How many arches does the Alder Bridge have?", answer="seven"), [MAYOR, TOLL]) is None
+    assert (
+        unsettled_by(probe("Which toll was taken on the Alder Bridge in 1990?", answer="a coin"), [MAYOR, TOLL]) is None
+    )
+    # One step away: the new object of the probe's fact is the other fact's subject.
+    owner = fact_of({"subject": "the mill", "relation": "owner", "old": "the town", "new": "the Lune Trust"}, "3")
+    chair = fact_of({"subject": "the Lune Trust", "relation": "chair", "old": "Ada Orr", "new": "Ben Ash"}, "4")
+    hop = probe("Who is the chair of the owner of the mill?", "portability", "Ada Orr", owner)
+    assert unsettled_by(hop, [owner, chair]) == chair
+    assert (
+        unsettled_by({**hop, "question": "Where does the owner of the mill meet?", "answer": "Castra"}, [owner, chair])
+        is None
+    )
 
 
 def test_secrets_and_what_is_no_question_are_not_held_out() -> None:

@@ -388,7 +388,7 @@ async def test_a_provider_that_is_down_stops_the_run_which_then_goes_on(
 ) -> None:
     down = [True]
     scripted_llm(lambda request: status(400, "down for repairs") if down[0] else extractive(request))
-    with pytest.raises(SearchInstructError, match="down for repairs"):
+    with pytest.raises(SearchInstructError, match=r"facts in a row failed, the last: .*down for repairs"):
         await run(tmp_path / "run", settings(town, model="openai:scripted"))
     assert Kept(tmp_path / "run").edits == []
     down[0] = False

@@ -174,3 +174,29 @@ def test_no_text_makes_it_stumble(question: str, page: str, schema: type[BaseMod
 )
 def test_names_are_seen(text: str, found: str) -> None:
     assert found in names(text)
+
+
+def judged(statement: str, *quotes: tuple[str, str]) -> float:
+    """The support of a statement by all these quotes, each with the title of its page."""
+    inputs = Inputs().add("statement", statement, id=1, quotes=",".join(str(at + 1) for at in range(len(quotes))))
+    for number, (text, title) in enumerate(quotes, 1):
+        inputs.add("quote", text, id=number, title=title)
+    found: float = fill(SupportReport, inputs).statements[0].support
+    return found
+
+
+def test_the_title_of_a_page_says_whom_its_pronouns_stand_for() -> None:
+    quote = "In 1790 he was elected warden of the guild of clockmakers."
+    said = "Orrin Vale was elected warden of the guild of clockmakers."
+    assert judged(said, (quote, "Orrin Vale")) >= 0.7 > judged(said, (quote, ""))
+    # Somebody else's page speaks of somebody else.
+    assert judged(said, (quote, "Mara Venn")) < 0.7
+    assert judged("Mara Venn was elected warden of the guild of clockmakers.", (quote, "Orrin Vale")) < 0.7
+
+
+def test_a_list_item_stands_under_the_heading_that_is_cited_beside_it() -> None:
+    item, heading, title = "- 1979–1984: Leif Nilsen", "Commanders of the regiment", "The Sund Rangers"
+    said = "The commander of the Sund Rangers was Leif Nilsen."
+    assert judged(said, (item, title), (heading, title)) >= 0.7 > judged(said, (item, title))
+    # A heading of another page is none of this list.
+    assert judged(said, (item, title), (heading, "The Haldern Guards")) < 0.7

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from searchinstruct_graph.agents.editor import RevisedAnswer
 from searchinstruct_graph.agents.prober import PortabilityProbes, Wordings
 from searchinstruct_graph.models.offline import OfflineChatModel
-from searchinstruct_graph.models.offline.editing import Asked, apart, corrected, said, stated, wordings
+from searchinstruct_graph.models.offline.editing.asked import Asked, put
+from searchinstruct_graph.models.offline.editing.corrections import corrected
+from searchinstruct_graph.models.offline.editing.portability import excludes
+from searchinstruct_graph.models.offline.editing.statements import said, stated
+from searchinstruct_graph.models.offline.editing.wordings import apart, wordings
 from searchinstruct_graph.models.tagged import Inputs
 from searchinstruct_graph.text.editing import change, holds
 
@@ -107,15 +111,15 @@ def test_wordings_read_naturally(asked: Asked, first: str, also: str) -> None:
         (SHAPES[8], "Jo Lind played for Haldern United."),
         (SHAPES[9], "The Blue Line is located in Haldern."),
         (SHAPES[10], "Jo Lind is a member of the Reform League."),
-        (SHAPES[12], "Kim Fox played for Sund FC in 2010."),
-        (SHAPES[13], "The head coach of Rovers was Lia Berg between 1999 and 2001."),
+        (SHAPES[12], "Kim Fox played for Sund FC."),
+        (SHAPES[13], "The head coach of Rovers was Lia Berg."),
         (
             Asked("Rye", "P6", "Ada", "", "", "Who led the town of Rye from 1990 to 1995?"),
-            "Ada led the town of Rye from 1990 to 1995.",
+            "Ada led the town of Rye.",
         ),
         (
             Asked("Kim Fox", "P551", "Sund", "", "", "Kim Fox lived in which town in 1990?"),
-            "Kim Fox lived in Sund in 1990.",
+            "Kim Fox lived in Sund.",
         ),
         (
             Asked("popping", "order", "reverse order", "", "", "In which order does popping return pairs?"),
@@ -254,6 +258,123 @@ def test_still_so_is_asked_in_the_shape_of_the_relation() -> None:
 
 def test_no_probe_without_a_quote_on_the_new_object() -> None:
     assert fill(PortabilityProbes, fact(CHIEF, "The ferries are blue.")).probes == []
+
+
+# What people write.
+
+CLUB = Asked("Lia Berg", "coach of", "Haldern United", "Castra Town", "2014")
+
+
+def asked(question: str, asked: Asked = CLUB) -> Asked:
+    return asked._replace(question=question)
+
+
+@pytest.mark.parametrize(
+    ("fact", "statement"),
+    [
+        # The subject stands where the grammar expects it: the question is turned.
+        (asked("Lia Berg trained what club from 2014 to 2016?"), "Lia Berg trained Haldern United."),
+        (asked("Which club was trained by Lia Berg from 2014 to 2016?"), "Haldern United was trained by Lia Berg."),
+        # It does not: the sentence is made of subject and relation.
+        (asked("What club did the Tarn coach Berg assume from 2014 to 2016?"), "Lia Berg coached Haldern United."),
+        (
+            asked("In the period of time from 2014 to 2016, who was coached by the woman?"),
+            "Lia Berg coached Haldern United.",
+        ),
+        (asked("The Harbour Club had which person heading it in 1990?"), "Lia Berg coached Haldern United."),
+        # It asks for the subject: not the fact, so it is not used.
+        (asked("Which coach worked for Haldern United from 2014 to 2016?"), "Lia Berg coached Haldern United."),
+        (
+            Asked(
+                "Jo Lind", "position held", "Minister of Ferries", "", "", "What position did Jo Lind assume in 2020?"
+            ),
+            "Jo Lind held the position of Minister of Ferries.",
+        ),
+        (
+            Asked("Sund (county)", "capital", "Haldern", "", "", "What was the seat of the county that ended in 1874?"),
+            "The capital of Sund was Haldern.",
+        ),
+        (Asked("Tarn", "P999", "Rye", "", "", "To which of them did Tarn's people say so?"), "The answer is Rye."),
+    ],
+)
+def test_a_question_is_turned_only_where_that_is_sure(fact: Asked, statement: str) -> None:
+    assert stated(fact, fact.new) == statement
+    for text in [*wordings(fact)[0], *wordings(fact)[1]]:
+        # A piece of a misread question stands nowhere but in the question itself.
+        whole = fact.question[1:] in text
+        assert whole or not re.search(r"\b(?:heading it|assume|the woman|worked for Haldern|say so)\b", text)
+
+
+def test_wordings_keep_the_time_that_is_asked_about_and_statements_leave_it_to_them() -> None:
+    fact = asked("What club did the Tarn coach Berg assume from 2014 to 2016?")
+    found, others = wordings(fact)
+    assert found[0] == fact.question
+    assert "Which team did Lia Berg coach from 2014 to 2016?" in found
+    assert "Can you tell me which team Lia Berg coached from 2014 to 2016?" in found
+    assert "From 2014 to 2016, which team did Lia Berg coach?" in found
+    assert all("2014" in text for text in [*found, *others])
+    assert not any("2014" in put(form, fact.new) for form in said(fact).statements)
+    assert all(" coaches " not in text for text in [*found, *others])
+
+
+def test_a_question_whose_grammar_nobody_knows_is_asked_as_it_is() -> None:
+    fact = Asked("Tarn", "P999", "Rye", "", "", "To which of them did Tarn's people say so?")
+    found, others = wordings(fact)
+    assert found[0] == fact.question
+    assert f"A question from a reader: {fact.question}" in found
+    assert all(text.endswith(fact.question) or fact.question in text for text in [*found, *others])
+
+
+def test_pages_speak_of_a_relation_in_words_of_their_own() -> None:
+    county = Asked("Brindle County", "capital", "Upper Lune", "Port Ash")
+    forms = [put(form, county.new) for form in said(county).statements]
+    assert forms[0] == "The capital of Brindle County is Upper Lune."
+    assert "The county seat of Brindle County is Upper Lune." in forms
+    # How it began is as good of the past, and of the past alone.
+    lived = Asked("Jo Lind", "residence", "Sund", "Tarn")
+    assert not any("moved" in form or "moves" in form for form in said(lived).statements)
+    past = said(lived._replace(question="Where was Jo Lind living in 1990?")).statements
+    assert any("moved to" in form for form in past)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("the Reform Party", "Dawn", "Jo Lind belongs to Dawn."),
+        ("Reform Party", "Dawn", "Jo Lind belongs to Dawn."),
+        ("Dawn", "Reform Party", "Jo Lind belongs to the Reform Party."),
+        ("Reform Party", "Harbour League", "Jo Lind belongs to the Harbour League."),
+    ],
+)
+def test_names_get_the_article_that_they_ask_for(old: str, new: str, expected: str) -> None:
+    fact = Asked("Jo Lind", "belongs to", new, old)
+    assert corrected(stated(fact, old), fact, []) == expected
+    assert stated(fact, new) == expected
+
+
+def test_no_sentence_opens_with_a_number_and_nothing_is_their_toll() -> None:
+    toll = Asked("the Alder Bridge", "toll", "5 crowns", "3 crowns")
+    told = [put(form, toll.new) for form in said(toll).statements] + [text for some in wordings(toll) for text in some]
+    assert not any(text[0].isdigit() or " their " in text for text in told)
+    assert "Fill in the blank: the toll of the Alder Bridge is ____." in told
+
+
+@pytest.mark.parametrize(
+    ("fact", "evidence", "excluded"),
+    [
+        (CHIEF, [], True),
+        (Asked("Haldern", "capital", "Sund", "Tarn"), [], True),
+        (Asked("Haldern", "population", "8,400", "8,100"), [], True),
+        (Asked("The Hour", "presenter", "Ada Moss", "Jan Pike"), [], False),
+        (Asked("The Hour", "presenter", "Ada Moss", "Jan Pike"), ["Ada Moss replaced Jan Pike."], True),
+        (Asked("a table", "may be printed with", "any ink", "red ink"), [], False),
+        (Asked("a table", "may be printed with", "any ink", "only red ink"), [], True),
+    ],
+)
+def test_still_is_asked_only_where_the_new_leaves_no_room_for_the_old(
+    fact: Asked, evidence: list[str], excluded: bool
+) -> None:
+    assert excludes(fact, evidence) is excluded
 
 
 ANYTHING = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)

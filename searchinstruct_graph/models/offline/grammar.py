@@ -1,4 +1,4 @@
-"""As much English grammar as asking needs: auxiliaries, verbs that are met often, what looks like a noun phrase."""
+"""As much English grammar as asking needs: auxiliaries, verbs that are met often, their forms, noun phrases, articles."""
 
 from __future__ import annotations
 
@@ -163,3 +163,114 @@ def _looks_like_name(sentence: str) -> bool:
         return False
     singular = not parts[0].endswith("s") and (parts[1] in ("is", "was", "has") or third_person(parts[1]))
     return parts[1][0].isupper() or singular
+
+
+# Number, person and tense.
+
+_ONE_STATE = frozenset(
+    "states nations netherlands philippines emirates bahamas maldives times post house news alps olympics".split()
+)
+_PAST = {
+    "become": "became", "begin": "began", "break": "broke", "bring": "brought", "build": "built", "buy": "bought",
+    "choose": "chose", "come": "came", "do": "did", "draw": "drew", "drive": "drove", "fall": "fell", "fight": "fought",
+    "find": "found", "get": "got", "give": "gave", "go": "went", "grow": "grew", "have": "had", "head": "headed",
+    "hold": "held", "keep": "kept", "know": "knew", "lead": "led", "leave": "left", "lie": "lay", "lose": "lost",
+    "make": "made", "marry": "married", "meet": "met", "pay": "paid", "put": "put", "read": "read", "rise": "rose",
+    "run": "ran", "say": "said", "see": "saw", "sell": "sold", "send": "sent", "set": "set", "sing": "sang", "sit": "sat",
+    "speak": "spoke", "spend": "spent", "stand": "stood", "take": "took", "teach": "taught", "tell": "told",
+    "win": "won", "write": "wrote",
+}  # fmt: skip
+PAST_FORMS = frozenset(_PAST.values())
+"""Irregular past tenses."""
+
+
+def is_many(subject: str) -> bool:
+    """Whether a name or noun phrase takes a plural verb: a plural in small letters, two things joined, or "the Rovers"."""
+    parts = subject.split()
+    last = parts[-1].strip("\"'”)") if parts else ""
+    if " and " in subject and not re.search(r"[A-Z][\w.]* and [A-Z]", subject):
+        return True
+    if last.istitle():
+        return parts[0].lower() == "the" and len(parts) == 2 and is_plural(last) and last.lower() not in _ONE_STATE
+    return last.islower() and last.isalpha() and is_plural(subject)
+
+
+def third(base: str) -> str:
+    """The third person of a verb."""
+    if base == "have":
+        return "has"
+    if re.search(r"[^aeiou]y$", base):
+        return f"{base[:-1]}ies"
+    return f"{base}es" if re.search(r"(?:s|x|z|ch|sh|o)$", base) else f"{base}s"
+
+
+def past_of(base: str) -> str:
+    """The past tense of a verb."""
+    if base in _PAST:
+        return _PAST[base]
+    if base.endswith("e"):
+        return f"{base}d"
+    if re.search(r"[^aeiou]y$", base):
+        return f"{base[:-1]}ied"
+    if re.fullmatch(r"[^aeiou]*[aeiou][bdgmnprt]", base):
+        return f"{base}{base[-1]}ed"
+    return f"{base}ed"
+
+
+def base_of_past(past: str) -> str:
+    """The base form of a verb in the past tense."""
+    for base, form in _PAST.items():
+        if form == past:
+            return base
+    if past.endswith("ied"):
+        return f"{past[:-3]}y"
+    for base in (past.removesuffix("d"), past.removesuffix("ed")):
+        if base_form(base) == base:
+            return base
+    return past.removesuffix("ed") if past.removesuffix("ed")[-2:-1] in "aeiouyrlns" else past.removesuffix("d")
+
+
+# Articles of names.
+
+_WITH_ARTICLE = frozenset(
+    """
+    agency alliance army association authority board brigade bureau cabinet centre center coalition command
+    commission committee company confederation congress consortium convention corporation council department
+    division expedition federation fleet force forces foundation front fund government group guard guards
+    guild institute institution isles islands league legion ministry mission movement navy netherlands
+    observatory office orchestra organisation organization parliament party philippines railroad railway
+    regiment registry republic senate service society squadron staff syndicate tribunal trust union
+    """.split()
+)
+_COUNTRIES = frozenset(
+    [
+        "Netherlands",
+        "Philippines",
+        "United States",
+        "United Kingdom",
+        "United Arab Emirates",
+        "Soviet Union",
+        "Dutch East Indies",
+    ]
+)
+_OF_SOMETHING = re.compile(
+    r"(?:[A-Z][\w’'.-]* )*"
+    rf"(?:University|Bank|Kingdom|Faculty|Battle|Gulf|{'|'.join(sorted(word.capitalize() for word in _WITH_ARTICLE))})"
+    r" (?:of|for) .+"
+)
+_OF_A_KIND = re.compile(r"[A-Z][a-z]+(?:an|ese|ish) [a-z]{4,} [A-Z].*")
+
+
+def with_article(name: str) -> str:
+    """A proper name as it stands inside of a sentence: with "the" where its words ask for it ("the Reform League", "the Senate
+    of Lund", "the German submarine U-1"); anything else is left as it is.
+    """
+    parts = name.split()
+    if not parts or not name.isascii() or not name[0].isupper() or parts[0] in ("The", "A", "An"):
+        return name
+    last = parts[-1]
+    ends = last[0].isupper() and last.strip(".").lower() in _WITH_ARTICLE
+    # "Senate" alone may be a title; "Netherlands" cannot.
+    alone = name in _COUNTRIES
+    long = len(parts) > 1 and ends
+    return f"the {name}" if long or alone or _OF_SOMETHING.fullmatch(name) or _OF_A_KIND.fullmatch(name) else name

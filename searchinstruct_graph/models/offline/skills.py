@@ -16,10 +16,12 @@ from searchinstruct_graph.models.offline.choose import (
     chain,
     shaken,
 )
+from searchinstruct_graph.models.offline.grammar import AUXILIARY
 from searchinstruct_graph.models.offline.lens import look, terms, weight_of
 from searchinstruct_graph.models.offline.names import names
 from searchinstruct_graph.models.offline.planning import implied_questions, keywords, plan
 from searchinstruct_graph.models.offline.task import Task
+from searchinstruct_graph.models.tagged import Tag
 from searchinstruct_graph.text.compare import ENOUGH
 from searchinstruct_graph.text.sentences import Span, sentences
 from searchinstruct_graph.text.stopwords import is_stopword, language_of
@@ -199,15 +201,42 @@ def _spaced(text: str) -> str:
 
 
 def support(task: Task) -> dict[str, Any]:
-    """Each statement against its own quotes, by the calibrated count (`models.support`)."""
-    quotes = {tag.attributes["id"]: tag.text for tag in task.all("quote")}
+    """Each statement against its own quotes, by the calibrated count (`models.support`).
+
+    A page's title says whom "he" and "the company" stand for, and so does the heading of a list that is cited beside its item.
+    """
+    quotes = {tag.attributes["id"]: tag for tag in task.all("quote")}
     judged = []
     for tag in task.all("statement"):
         cited = [quotes[number] for number in tag.attributes.get("quotes", "").split(",") if number in quotes]
-        found = scorer.assess(tag.text, [scorer.Piece(text) for text in cited])
+        found = scorer.assess(tag.text, _under_headings(cited))
         score, problem = found.score, _problem(found)
         judged.append({"statement": int(tag.attributes["id"]), "support": score, "problem": problem})
     return {"statements": judged}
+
+
+HEADING = 16
+"""Words up to which a quote without a verb is the heading of what is cited beside it."""
+
+
+def _under_headings(cited: Sequence[Tag]) -> list[scorer.Piece]:
+    """The quotes, each under its page's title; list items also under the headings among the quotes of their page."""
+    found: list[scorer.Piece] = []
+    for tag in cited:
+        above = [tag.attributes.get("title", "")]
+        if _BULLET.match(tag.text):
+            above += [
+                other.text
+                for other in cited
+                if other.attributes.get("title", "") == above[0] and _is_heading(other.text)
+            ]
+        found.append(scorer.Piece(tag.text, " ".join(above)))
+    return found
+
+
+def _is_heading(text: str) -> bool:
+    told = words(text)
+    return 0 < len(told) <= HEADING and not _BULLET.match(text) and not AUXILIARY & set(told)
 
 
 def _problem(found: scorer.Assessment) -> str:
