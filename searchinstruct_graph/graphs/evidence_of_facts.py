@@ -19,6 +19,7 @@ from searchinstruct_graph.graphs.answering import Unanswered
 from searchinstruct_graph.graphs.research import unread, unsearched
 from searchinstruct_graph.graphs.searcher import SearcherGraph
 from searchinstruct_graph.graphs.state import SearcherInput
+from searchinstruct_graph.models.chat import OFFLINE, resolve_model
 from searchinstruct_graph.models.limits import Allowance, remaining, reserve
 from searchinstruct_graph.models.support import Piece
 from searchinstruct_graph.models.usage import Usage, add_usage, join_usage, no_usage
@@ -132,7 +133,8 @@ async def gather_evidence(
     carrying, stating = ranked(fact, carrying, headings)
     if other := dated_otherwise(fact, carrying):
         return _refused(carrying, "other_period", other), used
-    if not stating:
+    # Counting words cannot tell that a page says it in others; a critic that reads can, and is asked later.
+    if not stating and resolve_model(context.model_for("critic")) == OFFLINE:
         what = f"{carrying[0]['uri']} names {fact['new']!r}, but no quote that does speaks of {fact['relation']!r}"
         return _refused(carrying, "unsupported", what), used
     carrying = [quote for quote in carrying if in_time(fact, quote["text"]) > -1][:CARRYING] or carrying[:1]

@@ -101,6 +101,16 @@ async def test_who_held_it_at_another_time_is_refused(corpus: str) -> None:
     assert (await gathered(after, corpus))["reason"] == "other_period"
 
 
+async def test_what_a_page_says_in_other_words_is_for_a_critic_that_reads(tmp_path: Path) -> None:
+    page = tmp_path / "alder.md"
+    page.write_text("# The Alder Bridge\n\nWhoever crosses the Alder Bridge pays three crowns.\n", encoding="utf-8")
+    fact = changed("The Alder Bridge", "tariff", "two crowns", "three crowns")
+    for critic, reason in (("offline", "unsupported"), ("openai:reads", "")):
+        context = EditContext(corpus=[str(page)], model="offline", critic_model=critic)
+        found, _ = await gather_evidence(fact, context, build_searcher(), context.limits())
+        assert found["reason"] == reason
+
+
 @pytest.mark.parametrize(
     ("subject", "relation", "old", "new"),
     [
