@@ -47,6 +47,11 @@ class Rules(NamedTuple):
     documents: int | None
     parts: Mapping[str, float]
 
+    @classmethod
+    def without_shares(cls, target: int, fingerprint: str, language: str) -> Rules:
+        """What is accepted where neither files nor levels have a share."""
+        return cls(target, fingerprint, language, levels=False, max_share=1.0, documents=None, parts={})
+
 
 def source_unit(uri: str) -> str:
     """What a share is counted for: a file, or a host of the web."""

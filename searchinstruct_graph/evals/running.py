@@ -153,10 +153,7 @@ class _Evaluation:
                         fatal = fatal or error
                 down = self.failing >= DOWN
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            await self.calls.settled()
+            await self.calls.end(running)
         if fatal is not None:
             self.note = str(fatal)
             raise fatal

@@ -238,12 +238,7 @@ class _Build:
         try:
             return await self._work(running)
         finally:
-            # Whatever ended the run: nothing may call or write after it.
-            left = [*running, *([self.proposing] if self.proposing else [])]
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-            await self.calls.settled()
+            await self.calls.end([*running, *([self.proposing] if self.proposing else [])])
 
     async def _work(self, running: dict[asyncio.Task[Any], Instruction]) -> Ended:
         fatal: BaseException | None = None

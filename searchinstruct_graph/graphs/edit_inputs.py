@@ -76,12 +76,4 @@ def configuration(facts: Sequence[Fact], context: EditContext) -> dict[str, Any]
 
 def edit_rules(context: EditContext, fingerprint: str) -> Rules:
     """What the settings say about accepting: no share of files or levels, for facts come from where they come from."""
-    return Rules(
-        target=context.target or WITHOUT_END,
-        fingerprint=fingerprint,
-        language=context.language,
-        levels=False,
-        max_share=1.0,
-        documents=None,
-        parts={},
-    )
+    return Rules.without_shares(context.target or WITHOUT_END, fingerprint, context.language)

@@ -141,11 +141,7 @@ class _Edits:
             await self._reopened()
             return await self._work(running)
         finally:
-            # Whatever ended the run: nothing may call or write after it.
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            await self.calls.settled()
+            await self.calls.end(running)
 
     async def _work(self, running: dict[asyncio.Task[FactOutcome], int]) -> Ended:
         fatal: BaseException | None = None

@@ -143,12 +143,4 @@ def configuration(
 
 def extraction_rules(context: ExtractContext, fingerprint: str) -> Rules:
     """What is accepted: neither files nor levels have a share, since the examples say what is wanted."""
-    return Rules(
-        target=context.target or WITHOUT_END,
-        fingerprint=fingerprint,
-        language=context.language,
-        levels=False,
-        max_share=1.0,
-        documents=None,
-        parts={},
-    )
+    return Rules.without_shares(context.target or WITHOUT_END, fingerprint, context.language)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from searchinstruct_graph.datasets.failpoints import failpoint
@@ -71,8 +71,14 @@ class Calls:
         self.gate = asyncio.Semaphore(most)
         self.pending: set[asyncio.Task[Any]] = set()
 
-    async def settled(self) -> None:
-        """Wait until every call that was begun is over, paid for and kept."""
+    async def end(self, work: Iterable[asyncio.Task[Any]]) -> None:
+        """Cancel what is still at work, and wait until every call that was begun is over, paid for and kept: whatever has ended
+        the run, nothing may call or write after it.
+        """
+        tasks = list(work)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*self.pending, return_exceptions=True)
 
 

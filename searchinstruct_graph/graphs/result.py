@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.agents.critic import agreement
@@ -29,30 +30,37 @@ def citable(statement: Statement, quotes: int) -> bool:
     return bool(statement["quotes"]) and all(1 <= number <= quotes for number in statement["quotes"])
 
 
+def numbered(quotes: Sequence[Quote]) -> tuple[list[Source], list[list[int]]]:
+    """The pages of the quotes as numbered sources, in order of appearance; and of each quote its [source id, index]."""
+    sources: dict[tuple[str, str], Source] = {}
+    places: list[list[int]] = []
+    for quote in quotes:
+        source = sources.setdefault(
+            (quote["uri"], quote["sha256"]),
+            Source(
+                id=len(sources) + 1,
+                uri=quote["uri"],
+                title=quote["title"],
+                retrieved_at=quote["retrieved_at"],
+                sha256=quote["sha256"],
+                license=quote["license"],
+                quotes=[],
+            ),
+        )
+        entry = ResultQuote(text=quote["text"], start=quote["start"], end=quote["end"])
+        if entry not in source["quotes"]:
+            source["quotes"].append(entry)
+        places.append([source["id"], source["quotes"].index(entry)])
+    return list(sources.values()), places
+
+
 def cite(statements: Sequence[Statement], quotes: Sequence[Quote]) -> tuple[list[ResultStatement], list[Source]]:
     """Number the cited sources in order of first citation; each keeps only its cited quotes."""
-    sources: dict[str, Source] = {}
+    sources, all_places = numbered([quotes[number - 1] for each in statements for number in each["quotes"]])
+    left = iter(all_places)
     cited: list[ResultStatement] = []
     for statement in statements:
-        places: list[list[int]] = []
-        for number in statement["quotes"]:
-            quote = quotes[number - 1]
-            source = sources.setdefault(
-                quote["uri"],
-                Source(
-                    id=len(sources) + 1,
-                    uri=quote["uri"],
-                    title=quote["title"],
-                    retrieved_at=quote["retrieved_at"],
-                    sha256=quote["sha256"],
-                    license=quote["license"],
-                    quotes=[],
-                ),
-            )
-            entry = ResultQuote(text=quote["text"], start=quote["start"], end=quote["end"])
-            if entry not in source["quotes"]:
-                source["quotes"].append(entry)
-            places.append([source["id"], source["quotes"].index(entry)])
+        places = list(islice(left, len(statement["quotes"])))
         cited.append(
             ResultStatement(
                 text=statement["text"],
@@ -61,7 +69,7 @@ def cite(statements: Sequence[Statement], quotes: Sequence[Quote]) -> tuple[list
                 support=statement["support"],
             )
         )
-    return cited, list(sources.values())
+    return cited, sources
 
 
 def marked_text(statements: Sequence[ResultStatement]) -> str:

@@ -24,16 +24,17 @@ from searchinstruct_graph.agents.editor import (
     stale_statement,
     stated,
 )
-from searchinstruct_graph.agents.evidence import Quote, Statement
+from searchinstruct_graph.agents.evidence import Statement
 from searchinstruct_graph.agents.prober import Wording, probe, word_questions
 from searchinstruct_graph.agents.sources import Connections
 from searchinstruct_graph.datasets.acceptance import Blocked
 from searchinstruct_graph.datasets.facts import Fact, Probe, ProbeKind, probe_id
 from searchinstruct_graph.datasets.ledger import Fault, Outcome
-from searchinstruct_graph.datasets.rows import Critic, Edited, Rejected, RowQuote, RowSource, RowStatement
+from searchinstruct_graph.datasets.rows import Critic, Edited, Rejected, RowSource, RowStatement
 from searchinstruct_graph.graphs.answering import Unanswered, language_of_pair, spent_on
 from searchinstruct_graph.graphs.evidence_of_facts import Evidence, cited, gather_evidence, pieces, question_of
 from searchinstruct_graph.graphs.pairs import PASSING
+from searchinstruct_graph.graphs.result import numbered
 from searchinstruct_graph.graphs.searcher import SearcherGraph
 from searchinstruct_graph.models.limits import Allowance, remaining, shares
 from searchinstruct_graph.models.loops import together
@@ -261,12 +262,12 @@ async def ask_around(
     """
     carrying = evidence["quotes"][: evidence["carrying"]]
     answered = {form: each for each in corrections if not each["reason"] for form in each["forms"]}
-    sources = row_sources(carrying)[0]
+    sources = numbered(carrying)[0]
     found = [_held_out(fact, each, answered.get(each["form"]), sources) for each in wordings if each["use"] != "train"]
     made = await probe(fact, evidence["quotes"], context, allowance, evidence["pages"])
     _check(made.failure)
     for draft in made.probes:
-        quoted = row_sources(draft["quotes"])[0]
+        quoted = numbered(draft["quotes"])[0]
         found.append(
             _probe(fact, draft["kind"], draft["question"], draft["answer"], draft["stale"], draft["aliases"], quoted)
         )
@@ -308,30 +309,6 @@ def _probe(
 # What comes of it.
 
 
-def row_sources(quotes: Sequence[Quote]) -> tuple[list[RowSource], list[list[int]]]:
-    """Quotes as the sources of a row, pages in order of appearance; and of each quote its [source id, index]."""
-    sources: dict[tuple[str, str], RowSource] = {}
-    places: list[list[int]] = []
-    for quote in quotes:
-        source = sources.setdefault(
-            (quote["uri"], quote["sha256"]),
-            RowSource(
-                id=len(sources) + 1,
-                uri=quote["uri"],
-                title=quote["title"],
-                retrieved_at=quote["retrieved_at"],
-                sha256=quote["sha256"],
-                license=quote["license"],
-                quotes=[],
-            ),
-        )
-        held = RowQuote(text=quote["text"], start=quote["start"], end=quote["end"])
-        if held not in source["quotes"]:
-            source["quotes"].append(held)
-        places.append([source["id"], source["quotes"].index(held)])
-    return list(sources.values()), places
-
-
 def outcome_of(
     fact: Fact,
     wordings: Sequence[Wording],
@@ -345,7 +322,7 @@ def outcome_of(
     question = next((each["question"] for each in wordings if each["use"] == "train"), question_of(fact))
     good = [each for each in corrections if not each["reason"]]
     first = next(iter(good), next(iter(corrections), None))
-    sources = row_sources(evidence["quotes"])[0]
+    sources = numbered(evidence["quotes"])[0]
     # Without a wording there is no correction either.
     if evidence["reason"] or not good:
         reason = evidence["reason"] or (first["reason"] if first else "no_wording")
@@ -377,7 +354,7 @@ def _edited(fact: Fact, correction: Correction) -> Edited:
 
 def _row_outcome(wording: Wording, correction: Correction, evidence: Evidence, usage: Usage) -> Outcome:
     numbers = sorted({number for said in correction["statements"] for number in said["quotes"]})
-    sources, places = row_sources([evidence["quotes"][number - 1] for number in numbers])
+    sources, places = numbered([evidence["quotes"][number - 1] for number in numbers])
     place = dict(zip(numbers, places, strict=True))
     statements = [
         RowStatement(
