@@ -37,11 +37,12 @@ def folders(data: Sequence[str], suffixes: Sequence[str] = RECORDS) -> list[tupl
         name = stem(place)
         if name in found:
             raise UsageError(f"two places of the data are called {name!r}; rename one, their figures would be mixed")
-        found[name] = _files(place, tuple(suffixes)) if os.path.isdir(place) else [_readable(place)]
+        found[name] = files_in(place, tuple(suffixes)) if os.path.isdir(place) else [_readable(place)]
     return list(found.items())
 
 
-def _files(place: str, suffixes: tuple[str, ...]) -> list[str]:
+def files_in(place: str, suffixes: tuple[str, ...]) -> list[str]:
+    """The files of these suffixes in a folder and below it, packed ones (`.gz`) as well, by name."""
     every = sorted(str(path) for path in Path(place).rglob("*") if path.is_file())
     return [path for path in every if path.lower().removesuffix(".gz").endswith(suffixes)]
 

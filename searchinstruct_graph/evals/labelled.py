@@ -7,7 +7,7 @@ gold abstracts, BEGIN, HaluEval's questions, and FOLIO, in the forms in which th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.records import read_records
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.evals.files import files_in, first
 
 
 class LabelledStatement(TypedDict):
@@ -140,25 +141,6 @@ def labelled_statements(record: Mapping[str, Any], where: str) -> list[LabelledS
     raise UsageError(f"{where}: no labelled set is known by these fields: {named}")
 
 
-def _files(place: str) -> list[str]:
-    if not os.path.isdir(place):
-        return [place]
-    found = Path(place).rglob("*")
-    return sorted(str(path) for path in found if path.name.endswith((".jsonl", ".jsonl.gz")) and path.is_file())
-
-
-def _known(path: str) -> bool:
-    """Whether a file's first record is of a known set; a file that cannot be read has none."""
-    try:
-        return any(recognised(record.data) for record in _first(path))
-    except UsageError:
-        return False
-
-
-def _first(path: str) -> Iterator[Any]:
-    yield from (record for record, _ in zip(read_records(path), range(1), strict=False))
-
-
 def read_labelled(place: str | Path) -> list[LabelledStatement]:
     """Every labelled statement of a file (.jsonl, .jsonl.gz), or of the files of known sets in a folder and below it.
 
@@ -169,8 +151,8 @@ def read_labelled(place: str | Path) -> list[LabelledStatement]:
     """
     found: list[LabelledStatement] = []
     folder = os.path.isdir(place)
-    for path in _files(str(place)):
-        if folder and not _known(path):
+    for path in files_in(str(place), (".jsonl",)) if folder else [str(place)]:
+        if folder and not recognised(first(path)):
             continue
         for record in read_records(path):
             found += labelled_statements(record.data, record.where)

@@ -217,18 +217,19 @@ class _Evaluation:
         return Item(id=case["id"], group=case["group"], given=case["given"], made=made, scores=scores, metrics=metrics)
 
     async def _score(self, metric: Metric, sample: Sample) -> dict[str, Score]:
+        names = metric.gives or (metric.name,)
         if not metric.applies(sample):
-            return dict.fromkeys(metric.gives or (metric.name,), scored(None, "is not for this case"))
+            return dict.fromkeys(names, scored(None, "is not for this case"))
         if "failure" in sample:
-            return dict.fromkeys(metric.gives or (metric.name,), failed(sample["failure"], sample["reason"]))
+            return dict.fromkeys(names, failed(sample["failure"], sample["reason"]))
         lacking = [name for name in metric.needs if sample.get(name) in (None, "", [])]
         if lacking:
-            return dict.fromkeys(metric.gives or (metric.name,), scored(None, f"needs {', '.join(lacking)}"))
+            return dict.fromkeys(names, scored(None, f"needs {', '.join(lacking)}"))
         given = await metric.score(sample, self.context)
         if "value" not in given:
             return given
         whole = cast(Score, given)
-        return dict.fromkeys(metric.gives or (metric.name,), whole) if whole["failure"] else {metric.name: whole}
+        return dict.fromkeys(names, whole) if whole["failure"] else {metric.name: whole}
 
     def _happened(self, text: str) -> EvalHappened:
         spent = ledgers.total(ledgers.read_spending(self.db).values())

@@ -47,6 +47,7 @@ from searchinstruct_graph.graphs.answering import (
 from searchinstruct_graph.graphs.proposing import Candidate, History, Proposer, SeedProposer, TaskProposer
 from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse, RunCalls
 from searchinstruct_graph.graphs.research import build_graph, checked_question
+from searchinstruct_graph.graphs.resuming import resume
 from searchinstruct_graph.graphs.screening import Screen, check_language, rules_for
 from searchinstruct_graph.models.chat import OFFLINE, chat_model, resolve_model
 from searchinstruct_graph.models.embeddings import embeddings
@@ -539,9 +540,7 @@ async def build(
         # Everything that may be wrong with the inputs shows before the folder becomes a run.
         corpus = await open_corpus(context) if grounded(context) else None
         embedder = await asyncio.to_thread(embeddings, context.embeddings)
-        benchmark = None
-        if context.decontaminate:
-            benchmark = await asyncio.to_thread(Benchmark.load, context.decontaminate, embedder)
+        benchmark = await asyncio.to_thread(Benchmark.load_any, context.decontaminate, embedder)
         if new_run:
             set_aside(place)
         settings = configuration(sources, seeds, focus, task, context)
@@ -558,16 +557,9 @@ async def build(
             else SeedProposer(seeds, focus, context, corpus, salt, blocked)
         )
         pool = Pool(embedder, lambda ordinal: ledgers.read_text(db, ordinal))
-        facts = ledgers.read_facts(db)
-        rows = ledgers.read_counts(db)[0]
-        if rows > context.target:
-            raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
-        if rows < context.target and (
-            before is None or before["options"]["target"] != context.target or facts.get("reopen")
-        ):
-            await ledger.reopen_surplus()
-        await ledger.begin_session()
-        await _note_inputs(ledger, corpus, benchmark)
+        await resume(ledger, db, place, context.target, before["options"] if before else {}, benchmark)
+        if corpus is not None:
+            await _note_documents(ledger, corpus)
         work = _Build(ledger, db, run, proposer, pool, benchmark, context, task, corpus, tell, answers)
         await asyncio.to_thread(work.restore)
         stop(work.stop.set)
@@ -596,9 +588,7 @@ LISTED = 10_000
 """Documents up to which the report can say which of them gave no row."""
 
 
-async def _note_inputs(ledger: Ledger, corpus: Corpus | None, benchmark: Benchmark | None) -> None:
-    """Keep what the card and the report tell of the run's inputs."""
-    if benchmark is not None:
-        await ledger.note("held_out", {"files": sorted(benchmark.files.items()), "items": len(benchmark)})
-    if corpus is not None and sum(report.documents for report in corpus.report) <= LISTED:
+async def _note_documents(ledger: Ledger, corpus: Corpus) -> None:
+    """Keep what the card and the report tell of the run's documents."""
+    if sum(report.documents for report in corpus.report) <= LISTED:
         await ledger.note("documents", dict(await asyncio.to_thread(corpus.documents)))

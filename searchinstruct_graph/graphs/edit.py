@@ -290,7 +290,7 @@ async def settle(state: EditState, runtime: Runtime[EditContext]) -> dict[str, A
 def _settled(state: EditState, context: EditContext, embedder: Any) -> dict[str, Any]:
     texts: dict[int, str] = {}
     pool = FactPool(embedder, texts.__getitem__)
-    benchmark = Benchmark.load(context.decontaminate, embedder) if context.decontaminate else None
+    benchmark = Benchmark.load_any(context.decontaminate, embedder)
     screen = Screen(context, Facts(), "", pool, benchmark)
     versions = {"searchinstruct-graph": version("searchinstruct-graph"), **prompt_versions()}
     acceptance = Acceptance(edit_rules(context, ""), role_models(context), versions)

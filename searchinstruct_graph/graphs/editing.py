@@ -39,6 +39,7 @@ from searchinstruct_graph.graphs.answering import Unanswered
 from searchinstruct_graph.graphs.edit_inputs import check, configuration, edit_rules, prompt_versions, role_models
 from searchinstruct_graph.graphs.outage import HeardCalls, Provider
 from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse
+from searchinstruct_graph.graphs.resuming import resume
 from searchinstruct_graph.graphs.revising import FactOutcome, failed_outcome, revise_fact
 from searchinstruct_graph.graphs.screening import Screen
 from searchinstruct_graph.graphs.searcher import build_searcher
@@ -288,9 +289,7 @@ async def edit(
         # Everything that may be wrong with the inputs shows before the folder becomes a run.
         await open_corpus(context)
         embedder = await asyncio.to_thread(embeddings, context.embeddings)
-        benchmark = None
-        if context.decontaminate:
-            benchmark = await asyncio.to_thread(Benchmark.load, context.decontaminate, embedder)
+        benchmark = await asyncio.to_thread(Benchmark.load_any, context.decontaminate, embedder)
         if new_run:
             set_aside(place)
         before = stored_run(place)
@@ -298,14 +297,7 @@ async def edit(
         run = open_run(place, configuration(wanted, context), options, version("searchinstruct-graph"))
         ledger = open_parts.enter_context(closing(Ledger(place)))
         db = open_parts.enter_context(closing(connect(ledger.path, readonly=True)))
-        rows = ledgers.read_counts(db)[0]
-        if context.target is not None and rows > context.target:
-            raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
-        if before is None or before["options"].get("target") != context.target or ledgers.read_facts(db).get("reopen"):
-            await ledger.reopen_surplus()
-        await ledger.begin_session()
-        if benchmark is not None:
-            await ledger.note("held_out", {"files": sorted(benchmark.files.items()), "items": len(benchmark)})
+        await resume(ledger, db, place, context.target, before["options"] if before else {}, benchmark)
         pool = FactPool(embedder, lambda ordinal: ledgers.read_text(db, ordinal))
         work = _Edits(ledger, db, run, wanted, pool, benchmark, context, tell, facts)
         await asyncio.to_thread(work.restore)

@@ -314,7 +314,7 @@ def _collected(state: ExtractState, chooser: Chooser, runtime: Runtime[ExtractCo
     admitted = list(state["admitted"])
     pool = Pool(chooser.embedder, known.__getitem__)
     pool.add(known)
-    benchmark = Benchmark.load(context.decontaminate, chooser.embedder) if context.decontaminate else None
+    benchmark = Benchmark.load_any(context.decontaminate, chooser.embedder)
     screen = Screen(context, Examples(), state["pile"], pool, benchmark)
     told = {answer_key(row["answer"], row["statements"]) for row in state["rows"]}
     models = {"extractor": resolve_model(context.model_for("extractor"))}

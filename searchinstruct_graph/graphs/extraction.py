@@ -60,6 +60,7 @@ from searchinstruct_graph.graphs.outage import HeardCalls, Provider
 from searchinstruct_graph.graphs.pairs import ReadDocument, read_document
 from searchinstruct_graph.graphs.proposing import given
 from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse
+from searchinstruct_graph.graphs.resuming import resume
 from searchinstruct_graph.graphs.screening import Screen
 from searchinstruct_graph.graphs.settling import Examples, settle, sound
 from searchinstruct_graph.models.embeddings import Embedder, embeddings
@@ -446,9 +447,7 @@ async def extract(
     wanted = await asyncio.to_thread(read_examples, examples, pairs, holes)
     with held(place), ExitStack() as open_parts:
         embedder = await asyncio.to_thread(embeddings, context.embeddings)
-        benchmark = None
-        if context.decontaminate:
-            benchmark = await asyncio.to_thread(Benchmark.load, context.decontaminate, embedder)
+        benchmark = await asyncio.to_thread(Benchmark.load_any, context.decontaminate, embedder)
         if new_run:
             # Nothing is set aside for documents that are not there.
             await asyncio.to_thread(check_sources, context.corpus)
@@ -474,17 +473,10 @@ async def extract(
         run = open_run(place, settings, options, version("searchinstruct-graph"))
         ledger = open_parts.enter_context(closing(Ledger(place)))
         db = open_parts.enter_context(closing(connect(ledger.path, readonly=True)))
-        rows = ledgers.read_counts(db)[0]
-        if context.target is not None and rows > context.target:
-            raise UsageError(f"{place} has {rows} rows already; --target {context.target} cannot take some back")
         _, read = ledgers.read_progress(db)
         if read > budget:
             raise UsageError(f"{place} has read {read} documents already; --budget-documents {budget} is less")
-        if last.get("target") != context.target or ledgers.read_facts(db).get("reopen"):
-            await ledger.reopen_surplus()
-        await ledger.begin_session()
-        if benchmark is not None:
-            await ledger.note("held_out", {"files": sorted(benchmark.files.items()), "items": len(benchmark)})
+        await resume(ledger, db, place, context.target, last, benchmark)
         await ledger.note("pile", {"documents": sum(each.documents for each in pile.report), "sections": len(pile)})
         if holes is not None:
             await ledger.note("covered", holes.kept())

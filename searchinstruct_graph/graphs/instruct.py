@@ -194,7 +194,7 @@ def _screened(
     embedder = embeddings(context.embeddings)
     pool = Pool(embedder, known.__getitem__)
     pool.add(known)
-    benchmark = Benchmark.load(context.decontaminate, embedder) if context.decontaminate else None
+    benchmark = Benchmark.load_any(context.decontaminate, embedder)
     return Screen(context, proposer, salt, pool, benchmark).admit(wave, candidates, given=wave == 0)
 
 

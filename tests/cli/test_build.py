@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,12 +37,6 @@ class Desk(Shell):
             *("build", "--seeds", str(self.seeds), "--corpus", self.corpus, "--run", run, "--target", "12"),
             *("--samples", "2", "--concurrency", str(WORKERS), *more),
         ]
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedLLM]:
-    with ScriptedLLM(extractive) as llm:
-        yield llm
 
 
 def test_seeds_become_a_dataset_that_is_told_exported_and_sound(tmp_path: Path, provider: ScriptedLLM) -> None:

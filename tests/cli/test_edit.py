@@ -6,40 +6,29 @@ import json
 import random
 import signal
 import sqlite3
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from searchinstruct_graph.datasets.failpoints import FAILPOINTS
-from tests.support.desk import MODEL, Shell, json_of, payloads
+from tests.support.desk import MODEL, json_of, payloads
 from tests.support.extractive import extractive
 from tests.support.scripted_llm import ChatRequest, ScriptedLLM, slow, status
 from tests.support.town import CARRIED, FACTS, write_facts, write_town
-from tests.support.zygote import Forked, Zygote
+from tests.support.zygote import ForkedShell, Zygote
 
 WORKERS = 4
 
 
-class Town(Shell):
+class Town(ForkedShell):
     """A shell in a folder with the town's almanac and the facts that have changed."""
 
     def __init__(self, folder: Path, zygote: Zygote, llm: ScriptedLLM | None = None) -> None:
-        super().__init__(folder, llm)
-        self.zygote = zygote
+        super().__init__(folder, zygote, llm)
         write_town(folder / "town")
         write_facts(folder / "facts.jsonl")
-
-    def begin(self, *arguments: str, **environment: str) -> Forked:
-        """Start `searchinstruct` as a fork."""
-        return self.zygote.start(self, *arguments, **environment)
-
-    def do(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `searchinstruct` to its end, as a fork."""
-        return self.zygote.run(self, *arguments, **environment)
 
     def edit(self, run: str, *more: str) -> list[str]:
         """The arguments of an edit set of the town's facts in the folder `run`."""
@@ -47,12 +36,6 @@ class Town(Shell):
             *("edit", "--facts", "facts.jsonl", "--corpus", "town", "--run", run),
             *("--wordings", "6", "--concurrency", str(WORKERS), *more),
         ]
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedLLM]:
-    with ScriptedLLM(extractive) as llm:
-        yield llm
 
 
 class Whole(NamedTuple):

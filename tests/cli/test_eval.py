@@ -7,38 +7,26 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.claims import TOWERS, claims, pairs, write_lines
-from tests.support.desk import Shell, json_of
+from tests.support.desk import json_of
 from tests.support.extractive import extractive
 from tests.support.scripted_llm import ChatRequest, ScriptedLLM, slow, status
-from tests.support.zygote import Zygote
+from tests.support.zygote import ForkedShell, Zygote
 
 CRITIC = ("--critic-model", "openai:scripted")
 
 
-@pytest.fixture
-def provider() -> Iterator[ScriptedLLM]:
-    with ScriptedLLM(extractive) as llm:
-        yield llm
-
-
-class Desk(Shell):
+class Desk(ForkedShell):
     """A shell in a folder with labelled statements."""
 
     def __init__(self, folder: Path, zygote: Zygote, llm: ScriptedLLM | None = None) -> None:
-        super().__init__(folder, llm)
-        self.zygote = zygote
+        super().__init__(folder, zygote, llm)
         self.data = write_lines(folder / "claims.jsonl", claims())
-
-    def do(self, *arguments: str, **environment: str) -> Any:
-        """Run `searchinstruct` to its end, as a fork."""
-        return self.zygote.run(self, *arguments, **environment)
 
     def eval(self, run: str, *more: str) -> list[str]:
         """The arguments of an evaluation of the statements."""

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,32 +20,23 @@ from searchinstruct_graph.datasets.failpoints import FAILPOINTS
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.tools.corpus import Pile
 from tests.support.coast import kind_of, records, write_coast, write_examples
-from tests.support.desk import MODEL, Shell, json_of, payloads
+from tests.support.desk import MODEL, json_of, payloads
 from tests.support.extractive import extractive
 from tests.support.scripted_llm import ChatRequest, ScriptedLLM, hang, slow, status
-from tests.support.zygote import Forked, Zygote
+from tests.support.zygote import ForkedShell, Zygote
 
 WORKERS = 8
 EACH = 12
 BUDGET = 20
 
 
-class Coast(Shell):
+class Coast(ForkedShell):
     """A shell in a folder with the coast's documents and examples."""
 
     def __init__(self, folder: Path, zygote: Zygote, llm: ScriptedLLM | None = None) -> None:
-        super().__init__(folder, llm)
-        self.zygote = zygote
+        super().__init__(folder, zygote, llm)
         self.corpus = write_coast(folder / "coast", EACH)
         self.examples = write_examples(folder / "examples.jsonl")
-
-    def begin(self, *arguments: str, **environment: str) -> Forked:
-        """Start `searchinstruct` as a fork."""
-        return self.zygote.start(self, *arguments, **environment)
-
-    def do(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `searchinstruct` to its end, as a fork."""
-        return self.zygote.run(self, *arguments, **environment)
 
     def extract(self, run: str, *more: str) -> list[str]:
         """The arguments of an extraction of twenty documents into the folder `run`."""
@@ -54,12 +44,6 @@ class Coast(Shell):
             *("extract", "--examples", self.examples, "--corpus", self.corpus, "--run", run),
             *("--budget-documents", str(BUDGET), "--concurrency", str(WORKERS), "--warmup", "0.2", *more),
         ]
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedLLM]:
-    with ScriptedLLM(extractive) as llm:
-        yield llm
 
 
 class Whole(NamedTuple):

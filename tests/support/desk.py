@@ -23,6 +23,8 @@ class Shell:
         self.folder = folder
         self.environment = {
             **os.environ,
+            "CI": "",  # pytest, and others, say more where it is set
+            "BUILD_NUMBER": "",
             "SEARCHINSTRUCT_HOME": str(folder / "home"),
             "PYTHONWARNINGS": "ignore",
             "NO_COLOR": "1",

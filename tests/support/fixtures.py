@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.support.extractive import extractive
 from tests.support.scripted_llm import Script, ScriptedLLM
 from tests.support.zygote import Zygote
 
@@ -16,6 +17,13 @@ def zygote() -> Iterator[Zygote]:
     """A process that has imported everything, to be forked."""
     with Zygote() as waiting:
         yield waiting
+
+
+@pytest.fixture
+def provider() -> Iterator[ScriptedLLM]:
+    """A scripted server that answers as an extractive model would."""
+    with ScriptedLLM(extractive) as llm:
+        yield llm
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from tests.support.desk import Shell
+from tests.support.scripted_llm import ScriptedLLM
 
 Program = Literal["searchinstruct", "pytest", "python"]
 """What is run in a fork: the command line, a session of pytest, a script."""
@@ -86,6 +87,22 @@ class Zygote:
         return subprocess.CompletedProcess(arguments, code, out, error)
 
 
+class ForkedShell(Shell):
+    """A shell whose commands are forks."""
+
+    def __init__(self, folder: Path, zygote: Zygote, llm: ScriptedLLM | None = None) -> None:
+        super().__init__(folder, llm)
+        self.zygote = zygote
+
+    def begin(self, *arguments: str, **environment: str) -> Forked:
+        """Start `searchinstruct`."""
+        return self.zygote.start(self, *arguments, **environment)
+
+    def do(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `searchinstruct` to its end."""
+        return self.zygote.run(self, *arguments, **environment)
+
+
 class Forked:
     """A process of the command line, with as much of `Popen` as tests use."""
 
@@ -134,8 +151,8 @@ def _serve() -> None:
     from searchinstruct_graph.datasets import failpoints
 
     warmed = (
-        "graphs.extraction selection.selector selection.nearness cli.main cli.extract cli.eval evals.page "
-        "evals.suites.support"
+        "graphs.extraction graphs.editing selection.selector selection.nearness cli.main cli.extract cli.edit cli.eval "
+        "evals.page evals.suites.support"
     )
     others = ("ot", "sklearn.cluster", "langchain_openai", "pytest")
     for name in (*(f"searchinstruct_graph.{each}" for each in warmed.split()), *others):

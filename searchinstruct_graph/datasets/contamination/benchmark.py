@@ -72,6 +72,11 @@ class Benchmark:
         self._meaning = Meaning([item.text for item in self._items], found, embedder)
 
     @classmethod
+    def load_any(cls, paths: Sequence[str], embedder: Embedder) -> Benchmark | None:
+        """`load`, or None where no file of held-out questions is named."""
+        return cls.load(paths, embedder) if paths else None
+
+    @classmethod
     def load(cls, paths: Sequence[str], embedder: Embedder) -> Benchmark:
         """Read the questions of `paths`: text (one item a line), JSON, JSONL, CSV, XLSX or Parquet.
 
