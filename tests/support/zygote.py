@@ -49,7 +49,7 @@ class Zygote:
     ) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
         self._folder.cleanup()
 
     def start(self, shell: Shell, *arguments: str, **environment: str) -> Forked:

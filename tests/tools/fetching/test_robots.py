@@ -170,15 +170,17 @@ async def test_a_short_fetch_says_nothing_of_a_site(web: ScriptedWeb) -> None:
     """A fetch that comes to a site with no time left must not leave the site marked as silent."""
 
     def late(connection: socket.socket, stopping: threading.Event) -> None:
-        stopping.wait(0.4)
+        stopping.wait(0.9)
         connection.sendall(redirect(web.url("b.example/")).rendered())
 
+    silences = iter([3.0])
+
     def slow(connection: socket.socket, stopping: threading.Event) -> None:
-        stopping.wait(0.2)
+        stopping.wait(next(silences, 0.0))
         connection.sendall(text("").rendered())
 
     web.pages = {"a.example/": Page(act=late), "b.example/robots.txt": Page(act=slow), "b.example/": "text"}
-    fetcher = web.fetcher(own_sites=["a.example"], seconds=0.5)
+    fetcher = web.fetcher(own_sites=["a.example"], seconds=1.0)
     result = await fetcher.fetch(web.url("a.example/"))
     assert isinstance(result, Unfetched)
     assert result.problem == "timeout"
