@@ -13,7 +13,7 @@ export LANGGRAPH_STRICT_MSGPACK := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test studio lint types bench docs format audit clean
+.PHONY: help demo test torch studio lint types bench docs format audit clean
 
 help: ## list what one can do
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -23,6 +23,9 @@ demo: $(UV) ## ask a question about Python's own reference: no key, no network o
 
 test: $(UV) ## run all tests
 	$(UV) run --frozen --quiet --group dev pytest -n auto --dist loadgroup
+
+torch: $(UV) ## the tests that train encoders: the extra train, a few GB
+	$(UV) run --frozen --quiet --extra train --group dev pytest tests/retriever tests/selection/test_tuning.py tests/cli/test_train_retriever.py
 
 studio: $(UV) ## debug every graph in LangGraph Studio, served from this machine
 	LANGGRAPH_CLI_NO_ANALYTICS=1 $(UV) run --frozen --quiet --group dev langgraph dev

@@ -22,13 +22,7 @@ asked for their documents. Where paper and published code differ, or leave somet
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib
-import json
 import math
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -39,6 +33,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.finetuning import (
+    GRADIENT,
+    SentenceModel,
+    as_embedded,
+    input_digest,
+    needed,
+    placed,
+    rate_share,
+    read_record,
+    repeatable,
+    set_rate,
+    weights_digest,
+    write_record,
+    written_whole,
+)
 
 Indices = NDArray[np.int64]
 
@@ -47,8 +56,7 @@ RECORD = "tuning.json"
 
 _TOKENS = 512
 _WARM_UP = 0.1
-_GRADIENT = 1.0
-# Largest norm of a step's gradient.
+_PURPOSE = "tuning an encoder"
 _MEASURED = 256
 # Pairs that the loss before and after is taken on.
 
@@ -130,20 +138,20 @@ def tune_encoder(
     settings = _Settings(epochs, batch, rate, temperature, seed)
     _check_settings(settings)
     pairs = _examined(documents, questions, owner)
-    out = Path(out).absolute()
+    out = placed(out)
     fingerprint = _fingerprint(base, pairs, settings)
     if out.exists():
         return _found(out, fingerprint)
     started = time.monotonic()
     random = np.random.default_rng(seed)
-    with _repeatable(seed):
+    with repeatable(needed("torch", _PURPOSE), seed):
         model = _Model(base)
         sample = list(batches(pairs.owner, batch, np.random.default_rng(seed)))[: max(1, _MEASURED // batch)]
         before = _measured(model, pairs, sample, temperature)
         steps = _trained(model, pairs, settings, random, on_progress)
         after = _measured(model, pairs, sample, temperature)
-    with _whole(out) as draft:
-        model.save(draft)
+    with written_whole(out) as draft:
+        model.save_model(draft)
         tuned = TunedEncoder(
             folder=str(out),
             base=base,
@@ -154,10 +162,10 @@ def tune_encoder(
             loss_before=before,
             loss_after=after,
             seconds=round(time.monotonic() - started, 3),
-            digest=_digest(draft),
+            digest=weights_digest(draft),
         )
         record = {"fingerprint": fingerprint, "settings": asdict(settings), **asdict(tuned)}
-        (draft / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_record(draft / RECORD, record)
     return tuned
 
 
@@ -230,25 +238,17 @@ def _examined(documents: Sequence[str], questions: Sequence[str], owner: Sequenc
 
 
 def _plain(text: str) -> str:
-    """`text` as the embedder hands it to the model: line breaks as spaces (langchain-huggingface), no lone surrogates."""
-    return text.replace("\n", " ").strip().encode("utf-8", "replace").decode("utf-8")
+    """`text` as the embedder hands it to the model, without blanks around it."""
+    return as_embedded(text).strip()
 
 
 def _fingerprint(base: str, pairs: Pairs, settings: _Settings) -> str:
-    total = hashlib.sha256(json.dumps([base, asdict(settings), pairs.owner.tolist()]).encode())
-    for text in (*pairs.documents, *pairs.texts):
-        total.update(hashlib.sha256(text.encode()).digest())
-    return total.hexdigest()
+    texts = (text for each in (pairs.documents, pairs.texts) for text in each)
+    return input_digest([base, asdict(settings), pairs.owner.tolist()], texts)
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not {"fingerprint", *TunedEncoder.__dataclass_fields__} <= found.keys():
-        raise UsageError(f"{folder} holds no tuned encoder ({RECORD}); remove it, or give another folder")
-    return {**found, "folder": str(folder)}
+    return read_record(folder / RECORD, list(TunedEncoder.__dataclass_fields__), "tuned encoder")
 
 
 def _found(out: Path, fingerprint: str) -> TunedEncoder:
@@ -288,42 +288,17 @@ def no_negatives(chosen: Indices, pairs: Pairs) -> NDArray[np.bool_]:
     return masked
 
 
-def rate_share(step: int, steps: int) -> float:
-    """Share of the peak rate at `step` (from 0): a tenth of the steps up, then a straight line down towards 0."""
-    rising = max(1, round(_WARM_UP * steps))
-    return min((step + 1) / rising, (steps - step) / max(1, steps - rising))
-
-
-class _Model:
-    """A SentenceTransformer in 32 bits, and what training does with it."""
+class _Model(SentenceModel):
+    """An encoder, and its gradients a few texts at a time."""
 
     def __init__(self, base: str) -> None:
-        self.torch = _needed("torch")
-        library = _needed("sentence_transformers")
-        try:
-            with _no_bars():
-                self._model = library.SentenceTransformer(base).float().eval()
-        except Exception as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UsageError(f"tuning: the encoder {base!r} cannot be loaded: {reason}") from error
-        self._model.max_seq_length = min(self._model.max_seq_length or _TOKENS, _TOKENS)
-        self._prompt: str = self._model.prompts.get(self._model.default_prompt_name or "") or ""
-        # Renamed in sentence-transformers 5.3; the old name warns.
-        self._tokens = getattr(self._model, "preprocess", None) or self._model.tokenize
-        self.device = self._model.device
+        super().__init__(base, purpose=_PURPOSE, longest=_TOKENS)
         # A few GB for a model of 12 layers and 768 dimensions.
         self._at_once = 8 if self.device.type == "cpu" else 32
 
     @property
     def dimensions(self) -> int:
         return int(self.vectors([""]).shape[1])
-
-    def weights(self) -> list[Any]:
-        return [weight for weight in self._model.parameters() if weight.requires_grad]
-
-    def save(self, folder: Path) -> None:
-        with _no_bars():
-            self._model.save(str(folder), create_model_card=False)
 
     def vectors(self, texts: Sequence[str]) -> Any:
         """Unit rows without gradients."""
@@ -348,49 +323,8 @@ class _Model:
         return [order[at : at + self._at_once] for at in range(0, len(order), self._at_once)]
 
     def _encoded(self, texts: Sequence[str], part: Sequence[int]) -> Any:
-        features = self._tokens([self._prompt + texts[index] for index in part])
-        moved = {name: value.to(self.device) if hasattr(value, "to") else value for name, value in features.items()}
-        return self.torch.nn.functional.normalize(self._model(moved)["sentence_embedding"], dim=1)
-
-
-def _needed(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"tuning an encoder needs the package {error.name or module}: pip install 'searchinstruct-graph[train]'"
-        ) from None
-
-
-@contextlib.contextmanager
-def _no_bars() -> Iterator[None]:
-    """No bars of transformers' own on the terminal: progress is the caller's to show."""
-    logging = _needed("transformers.utils.logging")
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
-@contextlib.contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
-    """Deterministic kernels where there are any; the caller's random state and choice come back afterwards.
-
-    The seed matters to a base that lacks some weights (a pooler that nobody uses): the library makes them up.
-    """
-    torch = _needed("torch")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    chosen = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(chosen[0], warn_only=chosen[1])
+        features = self.features([texts[index] for index in part])
+        return self.torch.nn.functional.normalize(self.model(features)["sentence_embedding"], dim=1)
 
 
 class _Batch(NamedTuple):
@@ -443,51 +377,12 @@ def _trained(
             vectors = model.vectors(batch.texts).requires_grad_()
             loss = _loss(model.torch, batch, vectors, settings.temperature)
             loss.backward()
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate * rate_share(step, steps)
+            set_rate(optimizer, settings.rate * rate_share(step, steps, _WARM_UP))
             optimizer.zero_grad()
             model.backward(batch.texts, vectors.grad)
-            model.torch.nn.utils.clip_grad_norm_(model.weights(), _GRADIENT)
+            model.torch.nn.utils.clip_grad_norm_(model.weights(), GRADIENT)
             optimizer.step()
             step += 1
             if on_progress:
                 on_progress(TuningProgress(step, steps, float(loss.detach())))
     return steps
-
-
-def _digest(folder: Path) -> str:
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()
-
-
-@contextlib.contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """A folder of another name beside `out`, which takes its name once it is on the disk; what a kill left is cleared."""
-    draft = out.with_name(f".{out.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
-        yield draft
-        for path in draft.rglob("*"):
-            if path.is_file():
-                _synced(path)
-        try:
-            os.rename(draft, out)
-        except OSError as error:
-            raise UsageError(f"{out} cannot be written: {error.strerror}; remove what stands there") from None
-        _synced(out.parent)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _synced(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.finetuning import rate_share
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.selection import tuning
 from searchinstruct_graph.selection.tuning import (
@@ -26,7 +27,6 @@ from searchinstruct_graph.selection.tuning import (
     batches,
     checked_encoder,
     no_negatives,
-    rate_share,
     step_count,
     tune_encoder,
     tuned_encoder,
@@ -185,12 +185,12 @@ class TestBatches:
         assert no_negatives(np.array([3, 2]), pairs).all(axis=0).tolist() == [False, False]
 
     def test_the_rate_rises_and_falls(self) -> None:
-        shares = [rate_share(step, 50) for step in range(50)]
+        shares = [rate_share(step, 50, 0.1) for step in range(50)]
         assert shares[0] == pytest.approx(0.2)
         assert max(shares) == shares[4] == 1.0
         assert shares[4:] == sorted(shares[4:], reverse=True)
         assert 0 < shares[-1] < 0.03
-        assert rate_share(0, 1) == 1.0
+        assert rate_share(0, 1, 0.1) == 1.0
 
 
 @needs_training
@@ -309,7 +309,7 @@ class TestTraining:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(tuning, "_digest", looked)
+            patched.setattr(tuning, "weights_digest", looked)
             with pytest.raises(KeyboardInterrupt):
                 tune_encoder(base, *both()[0], out, epochs=1)
         (kept / "junk").write_text("half a file")
