@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from .corpus import Corpus, is_page
+from .corpus import Corpus
+from .listing import Listing
 from .pile import Pile, PileProgress
 from .results import IndexProgress, Passage, SourceReport
+from .search import Searched
 from .snapshot import PileSource, Section
-from .sources import PYDOC
+from .sources import PYDOC, is_page
 
 __all__ = [
     "PYDOC",
     "Corpus",
     "IndexProgress",
+    "Listing",
     "Passage",
     "Pile",
     "PileProgress",
     "PileSource",
+    "Searched",
     "Section",
     "SourceReport",
     "is_page",

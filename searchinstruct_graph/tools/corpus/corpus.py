@@ -13,15 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from searchinstruct_graph.errors import UsageError
-from searchinstruct_graph.models.embeddings import Embedder, embeddings
+from searchinstruct_graph.models.embeddings import SearchEmbedder, embeddings
 from searchinstruct_graph.tools.reading.document import Document
 
 from .generations import Manifest
 from .index import Index
 from .indexing import update
+from .listing import Listing
 from .results import IndexProgress, Passage, SourceReport
-from .search import search
-from .sources import Source, page_source, scan
+from .search import Searched, search
+from .sources import Source, is_page, page_source, scan
 
 if TYPE_CHECKING:
     from searchinstruct_graph.tools.fetching import SafeFetcher
@@ -35,7 +36,7 @@ class Corpus:
     def __init__(
         self,
         indexes: Sequence[Index],
-        embedder: Embedder,
+        embedder: SearchEmbedder,
         report: Sequence[SourceReport],
     ) -> None:
         self._indexes = list(indexes)
@@ -66,10 +67,14 @@ class Corpus:
         return await asyncio.to_thread(_open, list(sources), embedding, index_dir, on_progress or _silent, pages)
 
     async def search(self, query: str, k: int = 10, *, instruction: str = "") -> list[Passage]:
-        """The `k` passages that fit `query` best, best first, over all sources.
+        """The `k` passages that fit `query` best, best first, over all sources; see `find`."""
+        return (await self.find(query, k, instruction=instruction)).passages
 
-        `instruction` says in words what kind of passage is wanted; it steers the vector half. Raises UsageError for a
-        blank query.
+    async def find(self, query: str, k: int = 10, *, instruction: str = "") -> Searched:
+        """The `k` passages that fit `query` best, best first, over all sources, and what was made of the instruction.
+
+        `instruction` says in words what kind of passage is wanted: what documents say of themselves (when they were published,
+        where, in which language) is checked in code, the rest steers the order. Raises UsageError for a blank query.
         """
         if not query.strip():
             raise UsageError("the search query is empty; say what to look for")
@@ -78,6 +83,10 @@ class Corpus:
     async def read(self, uri: str) -> Document:
         """The document at `uri`. Raises KeyError when no source has it."""
         return await asyncio.to_thread(self._read, uri)
+
+    async def listing(self) -> Listing:
+        """Its passages one by one, in an order that depends on nothing but what they say and where they stand."""
+        return await asyncio.to_thread(Listing, self._indexes)
 
     def documents(self) -> list[tuple[str, int]]:
         """(URI, characters) of every document, in the order of the sources."""
@@ -88,11 +97,6 @@ class Corpus:
             if found := index.read(uri):
                 return found
         raise KeyError(uri)
-
-
-def is_page(source: str) -> bool:
-    """Whether a source is a page of the web."""
-    return source.lower().startswith(("http://", "https://"))
 
 
 async def _fetched(urls: list[str], fetcher: SafeFetcher | None) -> dict[str, Document]:
@@ -121,7 +125,8 @@ def _home(source: Source, embedding: str, index_dir: str | None) -> str:
     import platformdirs
 
     base = os.environ.get(HOME_VARIABLE) or platformdirs.user_cache_dir("searchinstruct")
-    folder = "".join(ch if ch.isalnum() or ch in "-_." else "_" for ch in embedding)
+    # Of a trained encoder's folder the end tells it apart: it is a digest.
+    folder = "".join(ch if ch.isalnum() or ch in "-_." else "_" for ch in embedding)[-100:]
     return os.path.join(
         os.path.realpath(os.path.expanduser(base)),
         "indexes",
@@ -154,14 +159,16 @@ def _open(
             source = page_source(given, pages[given]) if given in pages else scan(given, time.time_ns())
             scanned.setdefault(source.identity, source)
         embedder = loading.result()
-        opened = [_one(source, _home(source, embedding, index_dir), embedder, progress) for source in scanned.values()]
+        opened = [
+            _one(source, _home(source, embedder.name, index_dir), embedder, progress) for source in scanned.values()
+        ]
     return Corpus([index for index, _ in opened], embedder, [report for _, report in opened])
 
 
 def _one(
     source: Source,
     home: str,
-    embedder: Embedder,
+    embedder: SearchEmbedder,
     progress: Callable[[IndexProgress], None],
 ) -> tuple[Index, SourceReport]:
     with _registry:
@@ -178,7 +185,7 @@ def _one(
 
 
 def _updated(
-    source: Source, home: str, embedder: Embedder, progress: Callable[[IndexProgress], None]
+    source: Source, home: str, embedder: SearchEmbedder, progress: Callable[[IndexProgress], None]
 ) -> tuple[Manifest, SourceReport]:
     """Bring the index up to date; one that is damaged is made anew, since all of it comes from the source."""
     try:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-FORMAT = 1
+FORMAT = 2
 """Raised when an older index cannot be read any more; such an index is rebuilt."""
 _CURRENT = "CURRENT"
 _LOCK = "LOCK"

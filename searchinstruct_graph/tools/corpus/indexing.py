@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from searchinstruct_graph.errors import UsageError
-from searchinstruct_graph.models.embeddings import Embedder
+from searchinstruct_graph.models.embeddings import Embedder, shown_name
 
 from .chunks import chunks
 from .generations import (
@@ -77,9 +77,14 @@ def update(source: Source, home: str, embedder: Embedder, progress: Progress) ->
 
 def _checked(manifest: Manifest | None, home: str, embedder: Embedder) -> Manifest | None:
     if manifest and manifest.embedding != embedder.name:
+        if shown_name(manifest.embedding) == shown_name(embedder.name):
+            raise UsageError(
+                f"the index in {home} was made with another retriever than {shown_name(embedder.name)} holds by now; "
+                "name another --index folder, or delete that one"
+            )
         raise UsageError(
             f"the index in {home} was made with the embedding {manifest.embedding!r}, not {embedder.name!r}; "
-            f"use --embeddings {manifest.embedding}, another --index folder, or delete that one"
+            f"use --embeddings {shown_name(manifest.embedding)}, another --index folder, or delete that one"
         )
     if manifest and not os.path.isfile(os.path.join(generation_path(home, manifest.generation), DOCUMENTS)):
         return None
@@ -135,7 +140,7 @@ def _only_touched(source: Source, home: str, manifest: Manifest) -> SourceReport
 
 
 def _digest(found: Loaded) -> str:
-    return document_digest(_sha256(found.text), found.title, found.license)
+    return document_digest(_sha256(found.text), found.title, found.license, found.published, found.language, found.url)
 
 
 def _sha256(text: str) -> str:
@@ -304,6 +309,9 @@ class _Writer:
             _sha256(found.text),
             found.license,
             self._now,
+            found.published,
+            found.language,
+            found.url,
         )
         cut = self._chunks(found)
         self._waiting.append((entry.key, row, cut))

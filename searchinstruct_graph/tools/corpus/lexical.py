@@ -32,8 +32,14 @@ class WordIndex:
         self._bm25 = _load(folder) if self._vocabulary else None
         self._frequencies = np.diff(self._bm25.scores["indptr"]) if self._bm25 else np.zeros(0, dtype=np.int64)
 
-    def best(self, query: str, count: int) -> list[tuple[int, float]]:
-        """Up to `count` (chunk id, share of the query found), best first.
+    def allowed(self, outside: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which rows are none of the chunks with the ids `outside`; (rows,)."""
+        import numpy as np
+
+        return ~np.isin(self._chunks, outside)
+
+    def best(self, query: str, count: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+        """Up to `count` (chunk id, share of the query found), best first, of the rows that are `allowed`.
 
         The share is the BM25 score over the score of an ideal chunk that holds every word of the query; words that
         the corpus lacks count as the rarest. Shares of different indexes can be compared.
@@ -51,6 +57,8 @@ class WordIndex:
         idf = [_idf(total, int(self._frequencies[token])) for token in ids]
         ideal = (sum(idf) + unknown * _idf(total, 0)) * (K1 + 1) / 2
         scores = self._bm25.get_scores_from_ids(ids)
+        if allowed is not None:
+            scores = np.where(allowed, scores, 0.0)
         count = min(count, total)
         # More than `count` candidates, so that ties at the border are broken by chunk order and not by chance.
         border = np.partition(scores, total - count)[total - count]

@@ -7,20 +7,39 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
+from searchinstruct_graph.text.dates import iso_date
 from searchinstruct_graph.tools.reading import Reading, Unreadable, decode_text, read_html, read_pdf
 
+from .language import language_code
 from .limits import max_file_bytes, max_records_bytes, over_limit
 from .outline import headings
-from .sources import Entry, _why
+from .sources import Entry, _why, is_page
 
 # A file of a million bad lines is one mistake, not a million messages.
 _MAX_REASONS = 100
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FIELD = re.compile(r"^(title|license|licence):[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_DATES = (
+    "published",
+    "published_at",
+    "date_published",
+    "publication_date",
+    "pubdate",
+    "pub_date",
+    "date",
+    "issued",
+    "year",
+)
+_TONGUES = ("language", "lang")
+_ADDRESSES = ("url", "source_url", "canonical_url")
+_FIELD = re.compile(
+    rf"^(title|license|licence|{'|'.join((*_DATES, *_TONGUES, *_ADDRESSES))}):[ \t]*(.+?)[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 _LONGEST_TITLE = 300
+_LONGEST_ADDRESS = 2_000
 
 
 class Loaded(NamedTuple):
@@ -31,6 +50,9 @@ class Loaded(NamedTuple):
     title: str
     text: str
     license: str | None
+    published: str = ""
+    language: str = ""
+    url: str = ""
 
 
 class Skipped(NamedTuple):
@@ -46,7 +68,10 @@ def load(entry: Entry) -> Iterator[Loaded | Skipped]:
         if entry.kind == "pydoc":
             yield from _topics()
         elif entry.page:
-            yield Loaded(entry.key, _title(entry.page.title), entry.page.text, entry.page.license)
+            page = entry.page
+            yield Loaded(
+                entry.key, _title(page.title), page.text, page.license, page.published, page.language, page.url
+            )
         elif entry.kind == "records":
             yield from _records(entry)
         else:
@@ -96,7 +121,15 @@ def _file(entry: Entry) -> Loaded | Skipped:
     stem = os.path.basename(entry.key or entry.path)
     stem = os.path.splitext(stem)[0] or stem
     title = fields.get("title") or found.title or _first_heading(text) or clean(stem)
-    return Loaded(entry.key, _title(title), text, fields.get("license") or fields.get("licence"))
+    return Loaded(
+        entry.key,
+        _title(title),
+        text,
+        fields.get("license") or fields.get("licence"),
+        _published(fields) or found.published,
+        _language(fields) or language_code(found.language or ""),
+        _address(fields),
+    )
 
 
 def _read(entry: Entry, data: bytes) -> Reading | Unreadable:
@@ -119,7 +152,7 @@ def _read(entry: Entry, data: bytes) -> Reading | Unreadable:
 
 
 def _without_front_matter(text: str) -> tuple[str, dict[str, str]]:
-    """The text after a YAML header, and the header's title and licence."""
+    """The text after a YAML header, and what the header says of title, licence, date, language and address."""
     found = _FRONT_MATTER.match(text)
     if not found:
         return text, {}
@@ -228,4 +261,25 @@ def _record(entry: Entry, number: int, line: bytes) -> Loaded | Skipped:
         _title(title) if isinstance(title, str) and title.strip() else _title(_first_heading(text)),
         text,
         clean(license_) if isinstance(license_, str) else None,
+        _published(record),
+        _language(record),
+        _address(record),
     )
+
+
+def _published(fields: Mapping[str, Any]) -> str:
+    """The first date among the fields that can be read."""
+    told = [fields.get(name) for name in _DATES]
+    given = [str(value) for value in told if isinstance(value, str | int) and not isinstance(value, bool)]
+    return next(filter(None, map(iso_date, given)), "")
+
+
+def _language(fields: Mapping[str, Any]) -> str:
+    told = [fields.get(name) for name in _TONGUES]
+    return next(filter(None, (language_code(value) for value in told if isinstance(value, str))), "")
+
+
+def _address(fields: Mapping[str, Any]) -> str:
+    told = [fields.get(name) for name in _ADDRESSES]
+    given = [clean(value).strip() for value in told if isinstance(value, str)]
+    return next((each for each in given if len(each) < _LONGEST_ADDRESS and is_page(each)), "")

@@ -26,14 +26,14 @@ from searchinstruct_graph.models.embeddings import Embedder
 from searchinstruct_graph.text.sentences import Span
 from searchinstruct_graph.tools.reading.document import Document
 
-from .corpus import _fetched, is_page
+from .corpus import _fetched
 from .generations import writing
 from .indexing import _sha256, embedded_text
 from .language import UNDETERMINED, detect
 from .loaders import Skipped, clean, load
 from .sections import RULE, sections
 from .snapshot import NAME, Draft, MadeFrom, PileSource, Section, Snapshot, put
-from .sources import Source, page_source, printable, scan
+from .sources import Source, is_page, page_source, printable, scan
 
 if TYPE_CHECKING:
     import numpy as np

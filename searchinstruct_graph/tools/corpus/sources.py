@@ -78,6 +78,11 @@ class Source:
         return f"{readable or 'source'}-{digest}"
 
 
+def is_page(source: str) -> bool:
+    """Whether a source is a page of the web."""
+    return source.lower().startswith(("http://", "https://"))
+
+
 def printable(name: str) -> str:
     r"""A file name that every encoder accepts: bytes that are not UTF-8 stand as `\xNN`."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -11,7 +11,8 @@ _SCHEMA = """
 CREATE TABLE files (key TEXT PRIMARY KEY, stamp TEXT NOT NULL, settled INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, file TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
-    sha256 TEXT NOT NULL, license TEXT, retrieved_at TEXT NOT NULL
+    sha256 TEXT NOT NULL, license TEXT, retrieved_at TEXT NOT NULL,
+    published TEXT NOT NULL, language TEXT NOT NULL, url TEXT NOT NULL
 );
 CREATE UNIQUE INDEX documents_key ON documents (key, file);
 CREATE INDEX documents_file ON documents (file);
@@ -38,6 +39,10 @@ class DocumentRow(NamedTuple):
     sha256: str
     license: str | None
     retrieved_at: str
+    published: str = ""
+    language: str = ""
+    """As the document says."""
+    url: str = ""
 
 
 class ChunkRow(NamedTuple):
@@ -128,7 +133,7 @@ class Store:
         """The document with this key."""
         with self._lock:
             row = self._db.execute(
-                "SELECT key, title, text, sha256, license, retrieved_at FROM documents WHERE key = ?",
+                "SELECT key, title, text, sha256, license, retrieved_at, published, language, url FROM documents WHERE key = ?",
                 (key,),
             ).fetchone()
         return DocumentRow(*row) if row else None
@@ -150,6 +155,17 @@ class Store:
             some = values[at : at + _MANY]
             yield from self._all(f"{query} IN ({','.join('?' * len(some))})", some)
 
+    def distinct_chunks(self) -> Iterator[tuple[int, str, int, int, str]]:
+        """(id, key, start, end, SHA-256 of the document) of the chunks, of those with equal title and text the first, in the
+        order of keys and offsets.
+        """
+        ranked = (
+            "SELECT chunks.id AS id, key, start, stop, sha256, row_number() OVER (PARTITION BY vector ORDER BY key, start) AS n"
+            " FROM chunks JOIN documents ON documents.id = chunks.document"
+        )
+        query = f"SELECT id, key, start, stop, sha256 FROM ({ranked}) WHERE n = 1 ORDER BY key, start"  # noqa: S608
+        yield from self._db.cursor().execute(query)
+
     def every_chunk(self) -> Iterator[ChunkRow]:
         """All chunks in the order of their ids, one at a time. Only while nothing else writes."""
         cursor = self._db.cursor()
@@ -170,6 +186,22 @@ class Store:
             (length, count),
         )
         return [str(row[0]) for row in rows]
+
+    def told(self, beginning: int = 0) -> Iterator[tuple[int, str, str, str, str, str]]:
+        """(id, key, published, language, url, first `beginning` characters) of every document, by id."""
+        query = "SELECT id, key, published, language, url, substr(text, 1, ?) FROM documents ORDER BY id"
+        yield from self._all(query, (beginning,))
+
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """(id, text) of every document, a few at a time."""
+        last = 0
+        while rows := self._all("SELECT id, text FROM documents WHERE id > ? ORDER BY id LIMIT 500", (last,)):
+            yield from ((int(id_), str(text)) for id_, text in rows)
+            last = rows[-1][0]
+
+    def chunk_places(self) -> list[tuple[int, int, str]]:
+        """(chunk, document, key of the vector) of every chunk, by chunk."""
+        return self._all("SELECT id, document, vector FROM chunks ORDER BY id")
 
     # Writing
 
@@ -193,20 +225,17 @@ class Store:
     def digests(self, file: str) -> dict[str, tuple[int, str]]:
         """Key of each document of a file: its id and the digest of everything that is indexed of it."""
         rows = self._all(
-            "SELECT key, id, sha256, title, license FROM documents WHERE file = ?",
+            "SELECT key, id, sha256, title, license, published, language, url FROM documents WHERE file = ?",
             (file,),
         )
-        return {
-            str(key): (int(id_), document_digest(str(sha256), str(title), license_))
-            for key, id_, sha256, title, license_ in rows
-        }
+        return {str(key): (int(id_), document_digest(*told)) for key, id_, *told in rows}
 
     def add(self, documents: Sequence[tuple[str, DocumentRow, Sequence[NewChunk]]]) -> list[tuple[str, str]]:
         """Store (file, document, its chunks) in bulk; returns (vector key, text) of chunks whose vector is new."""
         with self._lock:
             (first,) = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM documents").fetchone()
         self._db.executemany(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(id_, row.key, file, *row[1:]) for id_, (file, row, _) in enumerate(documents, first)],
         )
         self._db.executemany(
@@ -241,6 +270,6 @@ _CHUNK = (
 )
 
 
-def document_digest(sha256: str, title: str, license_: object) -> str:
-    """What must be equal for a document to count as unchanged."""
-    return f"{sha256}\n{title}\n{license_}"
+def document_digest(*told: object) -> str:
+    """What must be equal for a document to count as unchanged: its text's hash, title, licence, date, language and address."""
+    return "\n".join(map(str, told))

@@ -52,10 +52,18 @@ class VectorIndex:
         for at in range(0, len(keys), _DELETED_AT_ONCE):
             self._collection.delete(ids=list(keys[at : at + _DELETED_AT_ONCE]))
 
-    def nearest(self, vector: Vectors, count: int) -> list[tuple[str, float]]:
-        """Up to `count` (key, cosine), best first, for one unit vector (d,)."""
-        found = self._collection.query(query_embeddings=[vector], n_results=count, include=["distances"])
+    def nearest(self, vector: Vectors, count: int, among: Sequence[str] | None = None) -> list[tuple[str, float]]:
+        """Up to `count` (key, cosine), best first, for one unit vector (d,); `among`: only these keys, at least one."""
+        limited: dict[str, Any] = {} if among is None else {"ids": list(among)}
+        found = self._collection.query(query_embeddings=[vector], n_results=count, include=["distances"], **limited)
         return [(key, 1.0 - distance) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+
+    def of(self, keys: Sequence[str]) -> dict[str, Vectors]:
+        """The unit vectors (d,) with these keys."""
+        if not keys:
+            return {}
+        found = self._collection.get(ids=list(dict.fromkeys(keys)), include=["embeddings"])
+        return dict(zip(found["ids"], found["embeddings"], strict=True))
 
     def close(self) -> None:
         """Release the files."""

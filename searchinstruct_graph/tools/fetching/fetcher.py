@@ -330,4 +330,13 @@ def _document(page: FetchedPage) -> Document | Unfetched:
         return Unfetched(page.url, "unreadable", "no text on the page")
     title = " ".join(reading.title.split())[:300] or page.url
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Document(page.url, title, text, digest, license_of(page), page.fetched_at)
+    return Document(
+        page.url,
+        title,
+        text,
+        digest,
+        license_of(page),
+        page.fetched_at,
+        reading.published,
+        language=reading.language or "",
+    )

@@ -18,6 +18,7 @@ FetchProblem = Literal[
     "network",
     "tls",
     "unreadable",  # fetched, but no text could be made of it
+    "outside",  # read, and known to be outside of what the instruction asks of sources
 ]
 
 

@@ -19,3 +19,9 @@ class Document:
     license: str | None
     retrieved_at: str
     """When the text was loaded, ISO 8601 in UTC."""
+    published: str = ""
+    """When it was published as it says itself: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; empty when it does not say."""
+    language: str = ""
+    """ISO 639-1, as it says itself; empty when it does not say."""
+    url: str = ""
+    """The web address that a record says it is from; empty for pages of the web, whose URI it is."""

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .charsets import encoding_of, meta_encoding
+from .dates import published_in
 from .decoding import decode_text
 from .hidden import remove_hidden, visible_characters
 from .result import Reading, Unreadable
@@ -54,7 +55,7 @@ def read_html(data: bytes | str, *, charset: str | None = None, url: str | None 
     text = _main_text(page, url)
     if not text:
         return Unreadable("empty", f"no visible text on the page{note and f' ({note})'}")
-    return Reading(text, title or _first_heading(tree), language, note)
+    return Reading(text, title or _first_heading(tree), language, published_in(markup), note)
 
 
 def _decode(data: bytes, charset: str | None) -> str | Unreadable:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import cast
 
+from searchinstruct_graph.text.dates import iso_date
+
 from .result import Reading, Reason, Unreadable
 
 MAX_PAGES = 2_000
@@ -64,4 +66,5 @@ def read_pdf(
     text = _CONTROL.sub("", str(answer["text"])).encode("utf-8", "replace").decode("utf-8")
     missed = int(answer["pages"]) - int(answer["read"])
     note = f"{missed} of {answer['pages']} pages not read" if missed else ""
-    return Reading(_BROKEN_WORD.sub("", text), " ".join(str(answer["title"]).split()), note=note)
+    title = " ".join(str(answer["title"]).split())
+    return Reading(_BROKEN_WORD.sub("", text), title, published=iso_date(str(answer["date"])), note=note)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from typing import Any
 
 
 def limit(memory_bytes: int, cpu_seconds: int) -> None:
@@ -28,7 +29,7 @@ def limit(memory_bytes: int, cpu_seconds: int) -> None:
 
 
 def read(data: bytes, max_pages: int) -> dict[str, object]:
-    """`{text, title, pages, read}` or `{reason, detail}`."""
+    """`{text, title, date, pages, read}` or `{reason, detail}`."""
     import logging
 
     from pypdf import PdfReader
@@ -57,11 +58,7 @@ def read(data: bytes, max_pages: int) -> dict[str, object]:
                 raise
             except Exception:
                 broken += 1
-        title = ""
-        try:
-            title = str((reader.metadata.title if reader.metadata else "") or "")
-        except Exception:
-            title = ""
+        title, date = _told(reader, "/Title"), _told(reader, "/CreationDate")
     except (FileNotDecryptedError, DependencyError):
         return {
             "reason": "encrypted",
@@ -85,7 +82,15 @@ def read(data: bytes, max_pages: int) -> dict[str, object]:
             "reason": "no_text",
             "detail": "the PDF holds no text, only images or empty pages",
         }
-    return {"text": text, "title": title, "pages": pages, "read": len(texts)}
+    return {"text": text, "title": title, "date": date, "pages": pages, "read": len(texts)}
+
+
+def _told(reader: Any, name: str) -> str:
+    """A field of the document's own account of itself; empty without one."""
+    try:
+        return str((reader.metadata or {}).get(name) or "")
+    except Exception:
+        return ""
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ class Reading:
     """From the document's own metadata or first heading; empty when it has none."""
     language: str | None = None
     """As declared by the document, not detected."""
+    published: str = ""
+    """`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, as the document's own metadata say; empty when they do not."""
     note: str = ""
     """What was left out, for people; empty when nothing was."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .corpus import CORPUS, CorpusSearch
 from .provider import Found, Hit, SearchProvider, WebOptions
 from .searxng import SearxngSearch
+from .sifting import outside_of
 from .sources import GIVEN, Answers, Asked, Sources, merged
 from .tavily import TavilySearch
 
@@ -22,4 +23,5 @@ __all__ = [
     "TavilySearch",
     "WebOptions",
     "merged",
+    "outside_of",
 ]

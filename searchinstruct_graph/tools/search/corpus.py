@@ -21,8 +21,9 @@ class CorpusSearch:
 
     async def search(self, query: str, count: int, *, instruction: str = "") -> Found:
         """See SearchProvider."""
-        passages = await self._corpus.search(query, count, instruction=instruction)
-        return Found([Hit(each.uri, each.title, (each.start, each.end), self.name) for each in passages])
+        found = await self._corpus.find(query, count, instruction=instruction)
+        hits = [Hit(each.uri, each.title, (each.start, each.end), self.name) for each in found.passages]
+        return Found(hits, constraints=found.constraints)
 
     async def read(self, uri: str) -> Document | Unfetched | None:
         """The document; one that has vanished since the search is `unreadable`."""

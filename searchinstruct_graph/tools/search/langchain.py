@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.models.retry import with_retries
+from searchinstruct_graph.text.dates import iso_date
 from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.text.urls import urls_in
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
@@ -29,6 +30,7 @@ MOST_HELD = 10_000
 
 _ADDRESS = ("url", "link", "href", "source")
 _TITLE = ("title", "name")
+DATES = ("published", "published_date", "publishedDate", "publication_date", "date")
 
 
 def from_langchain(found_by: BaseRetriever | BaseTool, name: str | None = None) -> SearchProvider:
@@ -65,10 +67,11 @@ class _Retriever:
         license = text.metadata.get("license")
         uri = f"{source}#{text.id or digest[:12]}"
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._held[uri] = Document(uri, title, content, digest, str(license) if license else None, at)
+        published = iso_date(str(_first(text.metadata, DATES) or ""))
+        self._held[uri] = Document(uri, title, content, digest, str(license) if license else None, at, published)
         while len(self._held) > MOST_HELD:
             del self._held[next(iter(self._held))]
-        return Hit(uri, title, (0, len(content)), self.name)
+        return Hit(uri, title, (0, len(content)), self.name, published)
 
     async def read(self, uri: str) -> Document | Unfetched | None:
         return self._held.get(uri) or Unfetched(uri, "unreadable", f"{self.name} no longer holds this text")
@@ -107,7 +110,8 @@ def _hits(answer: Any, name: str) -> Iterator[Hit]:
     elif isinstance(answer, dict):
         address = _first(answer, _ADDRESS)
         if isinstance(address, str) and is_web(address):
-            yield Hit(address, " ".join(str(_first(answer, _TITLE) or address).split())[:300], provider=name)
+            title = " ".join(str(_first(answer, _TITLE) or address).split())[:300]
+            yield Hit(address, title, provider=name, published=iso_date(str(_first(answer, DATES) or "")))
         else:
             for value in answer.values():
                 if isinstance(value, list | dict):

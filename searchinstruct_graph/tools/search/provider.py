@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from searchinstruct_graph.text.constraints import Applied
 from searchinstruct_graph.tools.fetching import Unfetched
 from searchinstruct_graph.tools.reading import Document
 
@@ -19,6 +20,8 @@ class Hit:
     span: tuple[int, int] | None = None
     """The part, as offsets into the page's text (half-open); None when the provider names the page alone."""
     provider: str = ""
+    published: str = ""
+    """When the provider says that it was published: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; empty when it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Found:
 
     hits: Sequence[Hit] = ()
     credits: float = 0.0
+    constraints: Sequence[Applied] = ()
+    """What a provider that checks an instruction itself made of it, in the order of `read_constraints`."""
 
 
 class SearchProvider(Protocol):

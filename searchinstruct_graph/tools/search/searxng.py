@@ -8,6 +8,7 @@ import httpx
 
 from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.retry import NoReply, with_retries
+from searchinstruct_graph.text.dates import iso_date
 from searchinstruct_graph.tools.fetching import BadUrl, Unfetched, is_web, parse_url
 from searchinstruct_graph.tools.reading import Document
 
@@ -49,7 +50,12 @@ class SearxngSearch:
 
         results = await with_retries(once, what=self.name, seconds=SECONDS, attempts=3)
         hits = [
-            Hit(result["url"], str(result.get("title") or result["url"]), provider=self.name)
+            Hit(
+                result["url"],
+                str(result.get("title") or result["url"]),
+                provider=self.name,
+                published=iso_date(str(result.get("publishedDate") or "")),
+            )
             for result in results
             if isinstance(result, dict)
             and isinstance(result.get("url"), str)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 from searchinstruct_graph.errors import ProviderError, UsageError
 from searchinstruct_graph.models.retry import CallFailed, redact
+from searchinstruct_graph.text.constraints import Applied, Constraint, read_constraints
 from searchinstruct_graph.tools.corpus.fusion import fuse
 from searchinstruct_graph.tools.fetching import SafeFetcher, Unfetched, canonical_url, is_web
 from searchinstruct_graph.tools.reading import Document
 
 from .corpus import CORPUS
 from .provider import Found, Hit, SearchProvider
+from .sifting import sifted, told_apart
 from .tavily import TavilySearch
 
 GIVEN = ""
@@ -37,6 +40,8 @@ class Answers:
 
     hits: list[Hit]
     asked: list[Asked]
+    constraints: list[Applied] = field(default_factory=list)
+    """What the instruction asked of sources: what was checked, what it left out, and what was left to meaning."""
 
 
 class Sources:
@@ -77,7 +82,7 @@ class Sources:
         seconds: float | None = None,
     ) -> Answers:
         """Ask every provider, except those named in `without`; one that fails does not touch the others, nor does one that
-        has not answered within `seconds`.
+        has not answered within `seconds`. What the instruction asks of dates, hosts and types is checked in every answer.
 
         Raises:
             ProviderError: every provider refuses every further query.
@@ -87,17 +92,22 @@ class Sources:
         refused = [answer for answer in answers if isinstance(answer, ProviderError)]
         if refused and len(refused) == len(answers):
             raise refused[0]
+        wanted = read_constraints(instruction, date.today())
         found = [
-            Found([replace(hit, provider=provider.name) for hit in answer.hits], answer.credits)
-            if isinstance(answer, Found)
-            else Found()
+            _checked(provider.name, answer, wanted.constraints) if isinstance(answer, Found) else Found()
             for provider, answer in zip(asked, answers, strict=True)
         ]
         account = [
-            Asked(provider.name, len(each.hits), each.credits, None if isinstance(answer, Found) else str(answer))
+            Asked(
+                provider.name,
+                len(answer.hits) if isinstance(answer, Found) else 0,
+                each.credits,
+                None if isinstance(answer, Found) else str(answer),
+            )
             for provider, each, answer in zip(asked, found, answers, strict=True)
         ]
-        return Answers(merged([each.hits for each in found]), account)
+        applied = told_apart(wanted, [each.constraints for each in found])
+        return Answers(merged([each.hits for each in found]), account, applied)
 
     async def read(self, uri: str, provider: str, *, seconds: float | None = None) -> Document | Unfetched:
         """The page at `uri`, which `provider` named (`GIVEN`: a person did). Never raises for what the web does."""
@@ -118,6 +128,14 @@ class Sources:
             extracted = await _held(self._fallback.extract(uri), uri)
             return extracted if isinstance(extracted, Document) else page
         return page
+
+
+def _checked(provider: str, answer: Found, constraints: Sequence[Constraint]) -> Found:
+    """A provider's answer under its name; hits of one that does not check the instruction itself are sifted here."""
+    hits, account = [replace(hit, provider=provider) for hit in answer.hits], answer.constraints
+    if constraints and provider != CORPUS:
+        hits, account = sifted(hits, constraints)
+    return Found(hits, answer.credits, account)
 
 
 async def _held(reading: Awaitable[Document | Unfetched | None], uri: str) -> Document | Unfetched | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from searchinstruct_graph.errors import ProviderError
 from searchinstruct_graph.models.loops import PerLoop
 from searchinstruct_graph.models.retry import CallFailed, NoReply, with_retries
+from searchinstruct_graph.text.dates import iso_date
 from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
 from searchinstruct_graph.tools.reading import Document
@@ -80,7 +81,12 @@ class TavilySearch:
             )
         )
         hits = [
-            Hit(result["url"], str(result.get("title") or result["url"]), provider=self.name)
+            Hit(
+                result["url"],
+                str(result.get("title") or result["url"]),
+                provider=self.name,
+                published=iso_date(str(result.get("published_date") or "")),
+            )
             for result in answer["results"]
             if isinstance(result, dict) and isinstance(result.get("url"), str) and is_web(result["url"])
         ]

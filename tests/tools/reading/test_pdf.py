@@ -26,7 +26,7 @@ def make(*pages: str, title: str = "", password: str = "") -> bytes:
         stream.set_data(f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode())
         page[NameObject("/Contents")] = writer._add_object(stream)
     if title:
-        writer.add_metadata({"/Title": title})
+        writer.add_metadata({"/Title": title, "/CreationDate": "D:20150302101500+01'00'"})
     if password:
         writer.encrypt(password, algorithm="RC4-128")
     out = io.BytesIO()
@@ -39,6 +39,7 @@ def test_text_and_title() -> None:
     assert isinstance(found, Reading)
     assert found.text == "The first page\n\nThe second page"
     assert found.title == "A paper"
+    assert found.published == "2015-03-02"
 
 
 @pytest.mark.parametrize(
