@@ -26,6 +26,11 @@ Role = Literal[
     "prober",
     "stale",
     "judge",
+    "query_writer",
+    "instructor",
+    "poisoner",
+    "passage_writer",
+    "validator",
 ]
 Topic = Literal["general", "news", "finance"]
 TimeRange = Literal["day", "week", "month", "year"]
@@ -74,7 +79,8 @@ class AgentContext:
         "init_chat_model knows, such as `openai:gpt-5-mini`. Empty: SEARCHINSTRUCT_MODEL, else `offline`.",
     )
     embeddings: str = setting(
-        "wordllama", "Embeddings of the corpus: `wordllama` (inside the package), `openai:…`, ..."
+        "wordllama",
+        "Embeddings of the corpus: `wordllama` (inside the package), `openai:…`, ..., or the folder of a trained retriever.",
     )
     own_sites: list[str] = setting([], "Hosts whose robots.txt is not asked, because they are yours.")
 
@@ -156,7 +162,9 @@ class ResearchContext(AgentContext):
     critic_model: str | None = setting(None, "Another model for the critic; empty: `model`.")
     index: str | None = setting(None, "Folder of the corpus index; empty: the user's cache folder.")
     instruction: str = setting(
-        "", "What kind of sources or answer is wanted, in words; goes to the planner and to search."
+        "",
+        "What kind of sources is wanted, in words, such as `only sources after 2015, not from vendors`. Dates, hosts, folders, "
+        "types and languages are checked in code, the rest goes to the planner and steers the search.",
     )
     search_providers: list[ProviderName] = setting(
         [], "Only these of the web search providers: `tavily`, `searxng`. Empty: all that are set up."

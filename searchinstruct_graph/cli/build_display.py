@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from searchinstruct_graph.cli.display import console
-from searchinstruct_graph.cli.run_display import RunDisplay, show_funnel
-from searchinstruct_graph.datasets.report.summary import duration, money
+from searchinstruct_graph.cli.run_display import RunDisplay, show_funnel, show_trial
+from searchinstruct_graph.datasets.report.summary import duration
 
 if TYPE_CHECKING:
     from searchinstruct_graph.graphs.build import BuildResult, Happened
@@ -57,24 +57,14 @@ def show_outcome(outcome: BuildResult) -> None:
 
 def show_estimate(told: Estimate) -> None:
     """What a whole run would take, by a trial."""
-    from rich.table import Table
-
-    out = console()
     if told["yield"] is None:
-        out.print(f"none of {told['trial_answers']} answers became a row, so nothing can be extrapolated")
-    rows: list[tuple[str, Any]] = [
-        ("answered in the trial", told["trial_answers"]),
-        ("became rows", told["trial_rows"]),
-        ("answers needed", told["answers"]),
-        ("model calls", told["model_calls"]),
-        ("tokens in", told["input_tokens"]),
-        ("tokens out", told["output_tokens"]),
-        ("cost", money(told["cost_usd"])),
-        ("time", None if told["seconds"] is None else duration(told["seconds"])),
-    ]
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in rows:
-        shown = "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-        table.add_row(name, shown)
-    out.print(table)
-    out.print(f"extrapolated from {told['trial_answers']} answers to {told['target']:,} rows; a small sample")
+        console().print(f"none of {told['trial_answers']} answers became a row, so nothing can be extrapolated")
+    show_trial(
+        [
+            ("answered in the trial", told["trial_answers"]),
+            ("became rows", told["trial_rows"]),
+            ("answers needed", told["answers"]),
+        ],
+        told,
+        f"extrapolated from {told['trial_answers']} answers to {told['target']:,} rows; a small sample",
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from searchinstruct_graph.cli.display import console, plain
-from searchinstruct_graph.cli.run_display import RunDisplay, reasons_line, show_funnel
-from searchinstruct_graph.datasets.report.summary import duration, money
+from searchinstruct_graph.cli.run_display import RunDisplay, reasons_line, show_funnel, show_trial
+from searchinstruct_graph.datasets.report.summary import duration
 
 if TYPE_CHECKING:
     from searchinstruct_graph.datasets.edit_facts import EditFacts
@@ -83,23 +83,14 @@ def show_outcome(outcome: EditResult) -> None:
 
 def show_estimate(told: EditEstimate) -> None:
     """What a whole edit set would take, by a trial."""
-    from rich.table import Table
-
-    out = console()
-    rows: list[tuple[str, Any]] = [
-        ("facts", told["facts"]),
-        ("tried", told["trial_facts"]),
-        ("accepted of these", told["trial_accepted"]),
-        ("rows expected", told["rows"]),
-        ("probes expected", told["probes"]),
-        ("model calls", told["model_calls"]),
-        ("tokens in", told["input_tokens"]),
-        ("tokens out", told["output_tokens"]),
-        ("cost", money(told["cost_usd"])),
-        ("time", duration(told["seconds"])),
-    ]
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in rows:
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
-    out.print(table)
-    out.print(f"extrapolated from the first {told['trial_facts']} facts; a small sample")
+    show_trial(
+        [
+            ("facts", told["facts"]),
+            ("tried", told["trial_facts"]),
+            ("accepted of these", told["trial_accepted"]),
+            ("rows expected", told["rows"]),
+            ("probes expected", told["probes"]),
+        ],
+        told,
+        f"extrapolated from the first {told['trial_facts']} facts; a small sample",
+    )

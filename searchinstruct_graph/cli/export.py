@@ -18,7 +18,8 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="messages, alpaca, sharegpt, prompt-completion, chatml, preference, parquet, ragas, rows or probes.",
+            help="messages, alpaca, sharegpt, prompt-completion, chatml, preference, parquet, ragas or rows; probes of an edit "
+            "set; triplets or beir (a folder) of triplets.",
         ),
     ] = "messages",
     out: Annotated[
@@ -55,8 +56,8 @@ def export(
 ) -> None:
     """Export the accepted rows of RUN for training, evaluation or sharing."""
     from searchinstruct_graph.datasets.export import Selection, parse_filters
-    from searchinstruct_graph.datasets.exporting import CARD, Wanted, export_run, write_card
-    from searchinstruct_graph.datasets.formats import Shape
+    from searchinstruct_graph.datasets.exporting import CARD, Wanted, card_place, export_run, write_card
+    from searchinstruct_graph.datasets.formats import BEIR, Shape
     from searchinstruct_graph.datasets.run import EXPORTS
     from searchinstruct_graph.datasets.split import parse_shares
 
@@ -64,14 +65,16 @@ def export(
     keep = Selection(licenses=license_ or None, only=parse_filters(only or []), without=parse_filters(without or []))
     wanted = Wanted(format=format_, shape=shape, keep=keep, shares=parse_shares(split) if split else None, seed=seed)
     place = Path(out).parent if out else Path(run) / EXPORTS
-    if card and (place / CARD).exists() and "searchinstruct" not in (place / CARD).read_text("utf-8", "replace"):
-        raise UsageError(f"{place / CARD} exists and is not a card of ours; export into another folder")
+    card_at = card_place(Path(run), wanted, Path(out) if out else None)
+    if card and (card_at / CARD).exists() and "searchinstruct" not in (card_at / CARD).read_text("utf-8", "replace"):
+        raise UsageError(f"{card_at / CARD} exists and is not a card of ours; export into another folder")
     made = export_run(Path(run), wanted, Path(out) if out else None)
+    what = "triplets" if format_ == BEIR else "records"
     for manifest in made.values():
         left = ", ".join(f"{count} without: {why}" for why, count in manifest["skipped"].items())
-        typer.echo(f"{place / manifest['file']}: {manifest['rows']:,} records{f' ({left})' if left else ''}")
+        typer.echo(f"{place / manifest['file']}: {manifest['rows']:,} {what}{f' ({left})' if left else ''}")
     if card:
-        typer.echo(str(write_card(Path(run), wanted, made, place)))
+        typer.echo(str(write_card(Path(run), wanted, made, card_at)))
 
 
 def report(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from searchinstruct_graph.cli.display import console
-from searchinstruct_graph.cli.run_display import RunDisplay, show_funnel
-from searchinstruct_graph.datasets.report.summary import duration, money
+from searchinstruct_graph.cli.run_display import RunDisplay, show_funnel, show_trial
+from searchinstruct_graph.datasets.report.summary import duration
 
 if TYPE_CHECKING:
     from searchinstruct_graph.graphs.estimate import ReadingEstimate
@@ -63,25 +63,14 @@ def show_outcome(outcome: ExtractResult) -> None:
 
 def show_estimate(told: ReadingEstimate) -> None:
     """What a whole extraction would take, by a trial."""
-    from rich.table import Table
-
-    out = console()
-    rows: list[tuple[str, Any]] = [
-        ("documents in the pile", told["documents"]),
-        ("may be read", told["budget"]),
-        ("read in the trial", told["trial_documents"]),
-        ("became rows", told["trial_rows"]),
-        ("rows expected", told["rows"]),
-        ("model calls", told["model_calls"]),
-        ("tokens in", told["input_tokens"]),
-        ("tokens out", told["output_tokens"]),
-        ("cost", money(told["cost_usd"])),
-        ("time", duration(told["seconds"])),
-    ]
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in rows:
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
-    out.print(table)
-    out.print(
-        f"extrapolated from {told['trial_documents']} documents read at random; chosen ones tend to give more rows"
+    show_trial(
+        [
+            ("documents in the pile", told["documents"]),
+            ("may be read", told["budget"]),
+            ("read in the trial", told["trial_documents"]),
+            ("became rows", told["trial_rows"]),
+            ("rows expected", told["rows"]),
+        ],
+        told,
+        f"extrapolated from {told['trial_documents']} documents read at random; chosen ones tend to give more rows",
     )

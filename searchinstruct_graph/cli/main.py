@@ -13,7 +13,20 @@ from typing import Annotated
 
 import typer
 
-from searchinstruct_graph.cli import ask, build, edit, export, extract, index, mcp, runs, search, verify
+from searchinstruct_graph.cli import (
+    ask,
+    build,
+    edit,
+    export,
+    extract,
+    index,
+    mcp,
+    runs,
+    search,
+    train_retriever,
+    triplets,
+    verify,
+)
 from searchinstruct_graph.cli import eval as eval_
 from searchinstruct_graph.cli.display import plain
 from searchinstruct_graph.errors import SearchInstructError, UsageError
@@ -58,6 +71,8 @@ app.command("ask")(ask.ask)
 app.command("build")(build.command)
 app.command("extract")(extract.command)
 app.command("edit")(edit.command)
+app.command("triplets")(triplets.command)
+app.command("train-retriever")(train_retriever.train_retriever)
 app.command("status")(runs.status)
 app.command("export")(export.export)
 app.command("report")(export.report)

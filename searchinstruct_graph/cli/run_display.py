@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from searchinstruct_graph.cli.display import console, plain
 from searchinstruct_graph.datasets.report import ReportUsage, text_summary
@@ -115,3 +116,25 @@ def show_funnel(
     usage = ReportUsage(**spent, seconds=seconds, roles=roles)
     for line in text_summary(funnel, target, usage, extracted=extracted).splitlines():
         console().print(Text(line))
+
+
+def show_trial(rows: Sequence[tuple[str, int | None]], told: Mapping[str, Any], note: str) -> None:
+    """What a whole run would take, by a trial: `rows` of counts, then the calls, tokens, cost and time that `told` holds; None is
+    not known.
+    """
+    from rich.table import Table
+
+    seconds = told["seconds"]
+    shown: list[tuple[str, Any]] = [
+        *rows,
+        ("model calls", told["model_calls"]),
+        ("tokens in", told["input_tokens"]),
+        ("tokens out", told["output_tokens"]),
+        ("cost", money(told["cost_usd"])),
+        ("time", None if seconds is None else duration(seconds)),
+    ]
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in shown:
+        table.add_row(name, "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value))
+    console().print(table)
+    console().print(note)

@@ -13,6 +13,7 @@ import typer
 from searchinstruct_graph.cli.display import as_json, console, plain
 from searchinstruct_graph.cli.edit_display import edit_lines
 from searchinstruct_graph.cli.run_display import show_funnel
+from searchinstruct_graph.cli.triplets_display import triplet_lines, usage_lines
 from searchinstruct_graph.datasets.report.summary import duration, money
 from searchinstruct_graph.errors import UsageError
 
@@ -59,6 +60,10 @@ def _watch(folder: Path, told: RunStatus) -> None:
 
 
 def _funnel(told: RunStatus) -> None:
+    if told["triplets"] is not None:
+        for line in usage_lines(told["spent"], told["seconds"], told["spending"], told["triplets"]["kept"]):
+            console().print(line)
+        return
     extracted = told["documents"] is not None
     show_funnel(told["funnel"], told["target"], told["spent"], told["seconds"], told["spending"], extracted=extracted)
 
@@ -66,16 +71,20 @@ def _funnel(told: RunStatus) -> None:
 def _lines(told: RunStatus) -> list[str]:
     rows, target = told["funnel"]["accepted"], told["target"]
     wanted = "" if target is None else f" of {target:,}"
-    lines = [f"{plain(told['run'])}: {rows:,}{wanted} rows ({told['method']})"]
+    made, method = ("rows", f" ({told['method']})") if told["triplets"] is None else ("triplets", "")
+    lines = [f"{plain(told['run'])}: {rows:,}{wanted} {made}{method}"]
+    if (triplets := told["triplets"]) is not None:
+        lines += triplet_lines(triplets)
     if (edits := told["edits"]) is not None:
         lines += edit_lines(edits)
     if (documents := told["documents"]) is not None:
         lines.append(f"{documents['read']:,} of {documents['budget']:,} documents read in {documents['pulls']:,} pulls")
     if told["worked_on"]:
         rate, left = told["rows_per_minute"], told["seconds_left"]
-        speed = "" if rate is None else f", {rate:,.0f} rows/min"
+        speed = "" if rate is None else f", {rate:,.0f} {made}/min"
         until = "" if left is None else f", {duration(left)} left"
-        lines.append(f"{told['worked_on']} works on it{speed}{until}; {told['open']:,} instructions wait")
+        waiting = "" if triplets is not None else f"; {told['open']:,} instructions wait"
+        lines.append(f"{told['worked_on']} works on it{speed}{until}{waiting}")
     else:
         lines.append(
             f"nobody works on it; {'ended: ' + told['ended'] if told['ended'] else 'it did not end by itself'}"
@@ -133,7 +142,8 @@ def doctor(
     if findings:
         raise typer.Exit(1)
     told = inspection.run_status(folder)
-    typer.echo(f"{run} is sound: {told['funnel']['accepted']} rows, every one with its provenance")
+    made = "rows" if told["triplets"] is None else "triplets"
+    typer.echo(f"{run} is sound: {told['funnel']['accepted']} {made}, every one with its provenance")
 
 
 def purge(
@@ -152,34 +162,42 @@ def purge(
     from searchinstruct_graph.datasets.edit_facts import is_edit
     from searchinstruct_graph.datasets.ledger import NAME
     from searchinstruct_graph.datasets.run import held, read_run
+    from searchinstruct_graph.datasets.triplet_run import is_triplets
 
     folder = Path(run)
     run_file = read_run(folder)
     with reading(folder / NAME) as db:
         ordinals, rejections = inspection.resting_on(db, source)
         probes = inspection.probes_resting_on(db, source)
-    what = f"{len(ordinals)} rows" + (f" and {len(probes)} probes" if probes else "")
-    if (ordinals or probes) and not yes and not typer.confirm(f"remove {what} that rest on {plain(source)}?", err=True):
+        triplets = inspection.triplets_resting_on(db, source)
+    made = "triplets" if is_triplets(run_file) else "rows"
+    count = len(triplets) if is_triplets(run_file) else len(ordinals)
+    what = f"{count} {made}" + (f" and {len(probes)} probes" if probes else "")
+    if (count or probes) and not yes and not typer.confirm(f"remove {what} that rest on {plain(source)}?", err=True):
         raise typer.Abort
     with held(folder):
-        gone = asyncio.run(_purge(folder, ordinals, rejections, probes, source))
-    if not ordinals and not rejections and not probes:
+        gone = asyncio.run(_purge(folder, ordinals, rejections, probes, triplets, source))
+    if not count and not rejections and not probes:
         typer.echo(f"nothing in {run} rests on {plain(source)}; from now on nothing may")
         return
     from searchinstruct_graph.datasets.exporting import rebuild
 
-    made = rebuild(folder)
-    removed = [f"{len(ordinals)} rows", *([f"{gone} probes"] if gone else []), f"{len(rejections)} rejections"]
+    exports = rebuild(folder)
+    removed = [f"{count} {made}", *([f"{gone} probes"] if gone else []), f"{len(rejections)} rejections"]
     filled = (
         "facts that rested on it are not edited again; a new run edits them from other sources"
         if is_edit(run_file)
+        else "their pairs are not tried again; a new run tries them with other passages"
+        if is_triplets(run_file)
         else "the command that made it fills the gap from other sources (an extraction whose budget is spent, with a larger "
         "one)"
     )
-    typer.echo(f"removed {', '.join(removed[:-1])} and {removed[-1]}; {made} exports were made anew; {filled}")
+    typer.echo(f"removed {', '.join(removed[:-1])} and {removed[-1]}; {exports} exports were made anew; {filled}")
 
 
-async def _purge(folder: Path, ordinals: list[int], rejections: list[int], probes: list[int], source: str) -> int:
+async def _purge(
+    folder: Path, ordinals: list[int], rejections: list[int], probes: list[int], triplets: list[int], source: str
+) -> int:
     """Purge them and let nothing rest on the source again; returns how many probes went."""
     from searchinstruct_graph.datasets.database import reading
     from searchinstruct_graph.datasets.ledger import NAME, Ledger, read_facts
@@ -189,7 +207,7 @@ async def _purge(folder: Path, ordinals: list[int], rejections: list[int], probe
         with reading(folder / NAME) as db:
             known = read_facts(db).get("purged", [])
         await ledger.note("purged", list(dict.fromkeys([*known, source])))
-        gone = await ledger.purge(ordinals, probes)
+        gone = await ledger.purge(ordinals, probes, triplets)
         await ledger.remove_rejections(rejections)
         return gone
     finally:

@@ -8,13 +8,12 @@ Names from elsewhere (sites, files, licences, models, a title) are escaped: they
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import math
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NotRequired
 from urllib.parse import urlsplit
 
@@ -23,6 +22,12 @@ from typing_extensions import TypedDict
 from searchinstruct_graph.datasets.formats import Shape, columns, features, format_named, licence_of
 from searchinstruct_graph.datasets.rows import Funnel, Row, Spent, no_spending
 from searchinstruct_graph.datasets.selection_facts import REWARD_WORDS
+from searchinstruct_graph.text.markdown import Code as _Code
+from searchinstruct_graph.text.markdown import block as _block
+from searchinstruct_graph.text.markdown import code as _code
+from searchinstruct_graph.text.markdown import escaped as _text
+from searchinstruct_graph.text.markdown import one_line as _plain
+from searchinstruct_graph.text.markdown import table as _table
 
 if TYPE_CHECKING:
     from searchinstruct_graph.datasets.edit_facts import EditFacts
@@ -715,64 +720,6 @@ def _papers(methods: Iterable[str]) -> list[str]:
             ]
             said += ["", "The method of selection:", "", *_block("\n".join(entry), "bibtex")]
     return said
-
-
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff\ud800-\udfff]")
-_MARKUP = re.compile(r"([\\`*_\[\]~$]|^[#+=-])")
-_NUMBERED = re.compile(r"^([0-9]{1,9})([.)])(?= |$)")
-_AUTOLINK = re.compile(r"(?i)(https?|ftp|mailto|www)([:.])|@")
-
-
-def _plain(text: str, most: int = 120) -> str:
-    """One line without control, invisible and direction-changing characters, cut to `most` characters."""
-    folded = " ".join(_HIDDEN.sub(" ", text).split())
-    return folded if len(folded) <= most else folded[: most - 1] + "…"
-
-
-def _text(text: str, most: int = 120) -> str:
-    """Words that Markdown shows as they are: no markup, no HTML, no link that makes itself."""
-    escaped = _NUMBERED.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", _plain(text, most)))
-    # Readers of tables differ on what a backslash before a bar means.
-    escaped = html.escape(escaped, quote=False).replace("|", "&#124;")
-    return _AUTOLINK.sub(lambda found: "&#64;" if found[0] == "@" else f"{found[1]}&#{ord(found[2])};", escaped)
-
-
-class _Code(str):
-    """Text of a table that is shown as code."""
-
-    __slots__ = ()
-
-
-def _code(text: str) -> str:
-    """A code span that its text cannot leave."""
-    shown = _plain(text)
-    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
-    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
-
-
-def _block(text: str, language: str) -> list[str]:
-    shown = "\n".join(_HIDDEN.sub(" ", line.replace("\t", "    ")) for line in text.split("\n"))
-    fence = "`" * max(3, max(map(len, re.findall("`+", shown)), default=0) + 1)
-    return [f"{fence}{language}", shown, fence]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """A table; text is escaped, except code spans, and numbers stand right."""
-    listed = list(rows)
-    right = [bool(listed) and all(isinstance(row[at], int) for row in listed) for at in range(len(head))]
-    return [
-        f"| {' | '.join(head)} |",
-        f"|{'|'.join('---:' if one else '---' for one in right)}|",
-        *(f"| {' | '.join(map(_cell, row))} |" for row in listed),
-    ]
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, _Code) and not set(value) & set("|\\"):
-        return _code(value)
-    return _text(str(value))
 
 
 def _number(count: int, name: str) -> str:

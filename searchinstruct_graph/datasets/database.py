@@ -84,6 +84,13 @@ CREATE TABLE IF NOT EXISTS probes (
     payload TEXT
 );
 CREATE INDEX IF NOT EXISTS probes_fact ON probes (fact);
+CREATE TABLE IF NOT EXISTS triplets (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, asked TEXT NOT NULL UNIQUE, family TEXT NOT NULL,
+    denying INTEGER NOT NULL, payload TEXT NOT NULL, committed_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS triplets_family ON triplets (family);
+CREATE TABLE IF NOT EXISTS triplet_keys (key TEXT PRIMARY KEY, family TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS triplet_keys_family ON triplet_keys (family);
 """
 """Tables that came after the first release: made when a ledger is opened to write; one that is only read may lack them."""
 

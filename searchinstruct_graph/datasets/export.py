@@ -29,7 +29,9 @@ from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.failpoints import failpoint
 from searchinstruct_graph.datasets.formats import (
+    BEIR,
     PROBES,
+    TRIPLETS,
     Format,
     Record,
     Shape,
@@ -62,7 +64,7 @@ class Manifest(TypedDict):
     """Records in the file."""
     bytes: int
     sha256: str
-    """Of the file's bytes, as they lie on disk."""
+    """Of the file's bytes, as they lie on disk; of a folder, over those of its files (`parts`)."""
     skipped: dict[str, int]
     """Rows that are not in the file, by the filter that left them out, or by what the format needs and they lack."""
     options: dict[str, Any]
@@ -164,7 +166,7 @@ def export(
     Raises UsageError when the request makes no sense, SearchInstructError when the file cannot be written.
     """
     _check_of_rows(format)
-    return _export(rows, format, {"": out}, lambda row: "", shape, keep.refusal(), keep.told())[""]
+    return export_records(rows, format, {"": out}, lambda row: "", shape, keep.refusal(), keep.told())[""]
 
 
 def export_probes(
@@ -183,12 +185,14 @@ def export_probes(
             return "asked in training"
         return refused(probe)
 
-    return _export(probes, PROBES, {"": out}, lambda probe: "", PLAIN, refusal, keep.told())[""]
+    return export_records(probes, PROBES, {"": out}, lambda probe: "", PLAIN, refusal, keep.told())[""]
 
 
 def _check_of_rows(format: str) -> None:
     if format == PROBES:
         raise UsageError(f"Rows have no format {PROBES}; it is of an edit set, whole: export RUN --format {PROBES}.")
+    if format in (TRIPLETS, BEIR):
+        raise UsageError(f"Rows have no format {format}; it is of a run of: searchinstruct triplets.")
 
 
 def export_splits(
@@ -219,7 +223,7 @@ def export_splits(
 
         told = {**keep.told(), "split": dict(shares), "seed": seed}
         outs = {name: split_name(out, name) for name in shares}
-        return _export(again, format, outs, side, shape, keep.refusal(), told)
+        return export_records(again, format, outs, side, shape, keep.refusal(), told)
 
 
 def split_name(out: str, side: str) -> str:
@@ -242,12 +246,13 @@ def check(out: str) -> list[str]:
         with open(manifest_path(out), encoding="utf-8") as handle:
             manifest = json.load(handle)
         told = manifest["bytes"], manifest["sha256"]
+        files = [os.path.join(out, part) for part in parts(manifest)]
     except FileNotFoundError:
         return [f"{out} has no manifest: its export did not end, or the manifest was taken away. Export it again."]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"{manifest_path(out)} cannot be read ({error}). Export the file again."]
     try:
-        found = _digest_of(out)
+        found = digest_of(map(_digest_of, files)) if files else _digest_of(out)
     except OSError as error:
         return [f"{out} cannot be read ({error.strerror}) though its manifest is there. Export it again."]
     if found[0] < told[0]:
@@ -262,6 +267,24 @@ def manifest_path(out: str) -> str:
     return f"{out}.manifest.json"
 
 
+def parts(manifest: Mapping[str, Any]) -> list[str]:
+    """The files of an exported folder, from there, in the order in which they are hashed; none when the export is one file."""
+    if manifest["format"] != BEIR:
+        return []
+    sides = manifest["options"]["split"]
+    judged = [f"qrels/{side}.{suffix}" for side in sides for suffix in ("tsv", "jsonl")]
+    return ["corpus.jsonl", "queries.jsonl", *judged]
+
+
+def digest_of(files: Iterable[tuple[int, str]]) -> tuple[int, str]:
+    """(bytes, SHA-256 over the SHA-256s) of several files, from those of each."""
+    digest, size = hashlib.sha256(), 0
+    for length, sha256 in files:
+        size += length
+        digest.update(sha256.encode())
+    return size, digest.hexdigest()
+
+
 def _digest_of(path: str) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     with open(path, "rb") as handle:
@@ -271,7 +294,7 @@ def _digest_of(path: str) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _export(
+def export_records(
     rows: Iterable[Any],
     format: str,
     outs: Mapping[str, str],
@@ -280,15 +303,20 @@ def _export(
     refused: Callable[[Any], str | None],
     told: Mapping[str, Any],
 ) -> dict[str, Manifest]:
+    """Write rows of any kind as the format's records, each to the file of its side; the manifests by side.
+
+    `outs` are the files by side, `side` gives that of a row, `refused` why a row is left out (None: it is not), `told` what the
+    manifest is to say of the choice. Raises as `export` does.
+    """
     form = format_named(format)
     check_shape(format, shape)
     for out in outs.values():
         _check_name(form, format, out)
     _check_dataset_info(form, shape, outs.values())
-    drafts: dict[str, _Draft] = {}
+    drafts: dict[str, Draft] = {}
     try:
         for name, out in outs.items():
-            drafts[name] = _Draft(out)
+            drafts[name] = Draft(out)
         sinks = {name: _sink(draft, form, shape) for name, draft in drafts.items()}
         skipped: dict[str, Counter[str]] = {name: Counter() for name in outs}
         for row in rows:
@@ -317,7 +345,7 @@ def _export(
 
 
 def _publish(
-    draft: _Draft, format: str, form: Format, shape: Shape, count: int, skipped: Counter[str], asked: Mapping[str, Any]
+    draft: Draft, format: str, form: Format, shape: Shape, count: int, skipped: Counter[str], asked: Mapping[str, Any]
 ) -> Manifest:
     # Without its manifest a file is not vouched for: a kill between the two renames shows in `check`.
     with suppress(FileNotFoundError):
@@ -332,18 +360,24 @@ def _publish(
         sha256=draft.sha256,
         skipped=dict(sorted(skipped.items())),
         options={**{name: value for name, value in asdict(shape).items() if value}, **asked},
-        created_by=f"searchinstruct-graph {_version()}",
+        created_by=created_by(),
     )
-    _write_whole(manifest_path(draft.path), json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+    write_manifest(manifest, draft.path)
     _write_axolotl(form, shape, draft.path)
     _write_dataset_info(form, shape, draft.path)
     return manifest
 
 
-def _version() -> str:
+def write_manifest(manifest: Manifest, path: str) -> None:
+    """Put the manifest beside the export at `path`: from now on it is vouched for."""
+    write_whole(manifest_path(path), json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+
+
+def created_by() -> str:
+    """This program and its version."""
     from importlib.metadata import version
 
-    return version("searchinstruct-graph")
+    return f"searchinstruct-graph {version('searchinstruct-graph')}"
 
 
 def _target(out: str) -> str:
@@ -361,7 +395,7 @@ def _target(out: str) -> str:
     return path
 
 
-class _Draft:
+class Draft:
     """A binary file that takes its name only when it is whole. Counts and hashes what is written."""
 
     def __init__(self, out: str) -> None:
@@ -380,16 +414,20 @@ class _Draft:
 
     @property
     def sha256(self) -> str:
+        """Of what was written so far."""
         return self._digest.hexdigest()
 
     @property
     def closed(self) -> bool:
+        """Never, to those who write into it: `publish` and `discard` close it."""
         return False
 
     def tell(self) -> int:
+        """Bytes written so far."""
         return self.size
 
     def write(self, data: Any) -> int:
+        """Add bytes; returns how many."""
         block = memoryview(data).cast("B") if not isinstance(data, bytes) else data
         if self._discarded:  # what compressors write when they are collected
             return len(block)
@@ -411,6 +449,7 @@ class _Draft:
                 raise OSError(0, "fewer bytes arrived than were written")
 
     def publish(self) -> None:
+        """Give the file its name."""
         with self._told():
             os.replace(self._temporary, self.path)
             _sync_folder(self.path)
@@ -460,8 +499,9 @@ def _sync_folder(path: str) -> None:
         os.close(handle)
 
 
-def _write_whole(path: str, text: str) -> None:
-    draft = _Draft(path)
+def write_whole(path: str, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    draft = Draft(path)
     try:
         draft.write(text.encode())
         draft.finish()
@@ -515,7 +555,7 @@ def _check_name(form: Format, format: str, out: str) -> None:
         raise UsageError(f"{out}: exports are JSON Lines or Parquet; name the file .jsonl or .parquet.")
 
 
-def _sink(draft: _Draft, form: Format, shape: Shape) -> _Sink:
+def _sink(draft: Draft, form: Format, shape: Shape) -> _Sink:
     if form.parquet or draft.path.endswith(".parquet"):
         return _Parquet(draft, form, shape)
     return _Lines(draft, compress=draft.path.endswith(".gz"))
@@ -526,7 +566,8 @@ _SEPARATORS = re.compile("[\u0085\u2028\u2029]")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def _line(record: Record) -> bytes:
+def json_line(record: Record) -> bytes:
+    """A record as a line of JSON. Raises UsageError for a number that JSON does not know."""
     try:
         text = _encode(record)
     except ValueError as error:
@@ -553,13 +594,13 @@ def _id(record: Record) -> str:
 class _Lines:
     """JSON Lines, perhaps compressed; no time and no name in the compressed header, so that equal rows are equal bytes."""
 
-    def __init__(self, draft: _Draft, compress: bool) -> None:
+    def __init__(self, draft: Draft, compress: bool) -> None:
         self.count = 0
         self._gzip = gzip.GzipFile("", "wb", 6, draft, 0) if compress else None
         self._write: Callable[[bytes], int] = self._gzip.write if self._gzip else draft.write
 
     def add(self, record: Record) -> None:
-        self._write(_line(record))
+        self._write(json_line(record))
         self.count += 1
 
     def close(self) -> None:
@@ -568,7 +609,7 @@ class _Lines:
 
 
 class _Parquet:
-    def __init__(self, draft: _Draft, form: Format, shape: Shape) -> None:
+    def __init__(self, draft: Draft, form: Format, shape: Shape) -> None:
         try:
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -616,7 +657,7 @@ def _write_axolotl(form: Format, shape: Shape, path: str) -> None:
     kind = "parquet" if name.endswith(".parquet") else "json"
     entry["datasets"] = [{"path": name, "ds_type": kind, **one} for one in entry["datasets"]]
     head = "# For Axolotl's configuration; `path` is seen from this folder.\n"
-    _write_whole(f"{path}.axolotl.yaml", head + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True))
+    write_whole(f"{path}.axolotl.yaml", head + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True))
 
 
 def _info_entry(form: Format, shape: Shape, path: str) -> dict[str, Any]:
@@ -653,4 +694,4 @@ def _write_dataset_info(form: Format, shape: Shape, path: str) -> None:
     where, held = _read_dataset_info(path)
     name = os.path.basename(path)
     held[re.sub(r"[^\w-]+", "_", _suffix(name)[0])] = {"file_name": name, **entry}
-    _write_whole(where, json.dumps(held, ensure_ascii=False, indent=2) + "\n")
+    write_whole(where, json.dumps(held, ensure_ascii=False, indent=2) + "\n")

@@ -26,13 +26,15 @@ FAILPOINTS = (
     "clusters.committed",
     "fact.before",
     "fact.committed",
+    "triplet.before",
+    "triplet.committed",
     "evaluated.committed",
     "export.half",
     "export.written",
     "export.renamed",
 )
-"""Every name that `failpoint` is called with, in the order in which a run meets them: `wave` to `accept`
-are a build's, `pull` and `clusters` an extraction's, `fact` an edit set's, `evaluated` an evaluation's.
+"""Every name that `failpoint` is called with, in the order in which a run meets them: `wave` to `accept` are a build's,
+`pull` and `clusters` an extraction's, `fact` an edit set's, `triplet` a triplets run's, `evaluated` an evaluation's.
 """
 
 _name, _, _count = os.environ.get(VARIABLE, "").partition(":")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from searchinstruct_graph.datasets.rows import Row, cited_answer
+from searchinstruct_graph.datasets.triplets import PUBLISHED
 from searchinstruct_graph.errors import UsageError
 
 Record = Mapping[str, Any]
@@ -424,20 +425,65 @@ PROBES = "probes"
 it, so it stands beside the table.
 """
 
-_PROBES = Format(
-    title="held-out questions of an edit set, as `probes.jsonl`: `searchinstruct eval edit`",
-    records=lambda probe, shape: [probe],
-    columns=None,
-    knows=frozenset(),
-)
+TRIPLETS, BEIR = "triplets", "beir"
+"""Of a set of triplets: one record a triplet under the published names, and BEIR's folder of corpus, queries and judgements."""
+
+HARD_NEGATIVES = ("hard_negative_document_1", "hard_negative_document_2")
+"""The fields of a triplet whose passages were found or written."""
+
+
+def _triplet(row: Any, shape: Shape) -> Iterator[Record]:
+    yield {
+        **{name: row[name] for name in PUBLISHED},
+        "id": row["id"],
+        "family": row["family"],
+        "kind": row["kind"],
+        "origins": {name: row["origins"].get(name, "") for name in HARD_NEGATIVES},
+        "uris": {name: row["uris"].get(name, "") for name in ("document", *HARD_NEGATIVES)},
+        # A score that was not given stays null: it is no number that a default could stand for.
+        "scores": {question: row["scores"].get(question) for question in "abcde"},
+        "models": ", ".join(f"{role}={name}" for role, name in sorted(row["models"].items())),
+    }
+
+
+TRIPLET: Columns = {
+    **dict.fromkeys((*PUBLISHED, "id", "family", "kind"), str),
+    "origins": dict.fromkeys(HARD_NEGATIVES, str),
+    "uris": dict.fromkeys(("document", *HARD_NEGATIVES), str),
+    "scores": dict.fromkeys("abcde", float),
+    "models": str,
+}
+
+_BESIDE: dict[str, Format] = {
+    PROBES: Format(
+        title="held-out questions of an edit set, as `probes.jsonl`: `searchinstruct eval edit`",
+        records=lambda probe, shape: [probe],
+        columns=None,
+        knows=frozenset(),
+    ),
+    TRIPLETS: Format(
+        title="triplets under their published names: `searchinstruct train-retriever`",
+        records=_triplet,
+        columns=lambda shape: TRIPLET,
+        knows=frozenset(),
+    ),
+    BEIR: Format(
+        title="a folder of `corpus.jsonl`, `queries.jsonl` and `qrels/`: BEIR, MTEB",
+        # It is several files; `triplet_export` writes them.
+        records=lambda row, shape: [],
+        columns=None,
+        knows=frozenset(),
+    ),
+}
+"""Formats of runs that have other rows than `Row`."""
 
 
 def format_named(name: str) -> Format:
     """The format called `name`. Raises UsageError with the names there are."""
-    if name == PROBES:
-        return _PROBES
+    if name in _BESIDE:
+        return _BESIDE[name]
     if name not in FORMATS:
-        raise UsageError(f"There is no export format {name!r}; there are: {', '.join([*FORMATS, PROBES])}.")
+        raise UsageError(f"There is no export format {name!r}; there are: {', '.join([*FORMATS, *_BESIDE])}.")
     return FORMATS[name]
 
 

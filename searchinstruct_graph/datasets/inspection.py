@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -19,7 +19,10 @@ from searchinstruct_graph.datasets.export import check, question_key
 from searchinstruct_graph.datasets.ledger import NAME, read_rows
 from searchinstruct_graph.datasets.rows import Funnel, Row, Spent
 from searchinstruct_graph.datasets.run import EXPORTS, NoDataset, RunFile, holder, read_run
+from searchinstruct_graph.datasets.triplet_run import TripletCounts, is_triplets, triplet_counts
+from searchinstruct_graph.datasets.triplets import PUBLISHED, triplet_id
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.text import digest
 
 RECENT = 200
 """Rows that the rate is taken from."""
@@ -44,6 +47,8 @@ class RunStatus(TypedDict):
     """Of an extraction: what it may read, and what it has read."""
     edits: EditFacts | None
     """Of an edit set: its facts, its probes, and how far answers were changed."""
+    triplets: TripletCounts | None
+    """Of a triplets run: its pairs, what was kept of those that were tried, and why the others were not."""
     worked_on: str | None
     ended: str | None
     funnel: Funnel
@@ -67,19 +72,28 @@ def run_status(folder: Path) -> RunStatus:
         worked_on = holder(folder)
         pulls, read = ledgers.read_progress(db)
         edits = edit_facts(db, run) if is_edit(run) else None
-        rate = _rate(db, facts["session"]) if worked_on and "session" in facts else None
+        triplets = triplet_counts(db, run) if is_triplets(run) else None
+        rate = (
+            _rate(db, facts["session"], "triplets" if triplets else "rows")
+            if worked_on and "session" in facts
+            else None
+        )
         now = _since(facts["session"]) if worked_on and "session" in facts else 0.0
     target: int | None = run["options"]["target"]
     budget: int | None = run["options"].get("budget_documents")
     left = _left(funnel["accepted"], target, read, budget)
     if edits is not None and target is None and (done := edits["accepted"] + edits["rejected"]):
         left = (edits["facts"] - done) * funnel["accepted"] / done
+    if triplets is not None:
+        whole = min(triplets["pairs"], run["options"].get("max_pairs") or triplets["pairs"])
+        left = _left(triplets["kept"], target, triplets["tried"], whole)
     return RunStatus(
         run=str(folder),
         method=run["configuration"]["method"],
         target=target,
         documents=None if budget is None else Reading(budget=budget, read=read, pulls=pulls),
         edits=edits,
+        triplets=triplets,
         worked_on=worked_on,
         ended=None if worked_on else facts.get("ended"),
         funnel=funnel,
@@ -105,9 +119,9 @@ def _since(time: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
 
 
-def _rate(db: sqlite3.Connection, session: str) -> float | None:
-    """Rows a second of the session at work, over the newest ones up to now."""
-    newest = "SELECT committed_at FROM rows WHERE committed_at >= ? ORDER BY ordinal DESC LIMIT ?"
+def _rate(db: sqlite3.Connection, session: str, made: Literal["rows", "triplets"]) -> float | None:
+    """Rows or triplets a second of the session at work, over the newest ones up to now."""
+    newest = f"SELECT committed_at FROM {made} WHERE committed_at >= ? ORDER BY rowid DESC LIMIT ?"  # noqa: S608
     times = [time for (time,) in db.execute(newest, (session, RECENT))]
     seconds = _since(times[-1] if len(times) == RECENT else session)
     return len(times) / seconds if times and seconds > 0 else None
@@ -187,7 +201,7 @@ def diagnose(folder: Path) -> list[Finding]:
         for query, what in _WHOLE:
             if count := db.execute(query).fetchone()[0]:
                 findings.append(Finding(f"{count} {what}", salvage))
-        findings += [Finding(what, salvage) for what in _unsound_edits(db)]
+        findings += [Finding(what, salvage) for what in (*_unsound_edits(db), *_unsound_triplets(db))]
         for row in _unsound(db):
             findings.append(Finding(row, salvage))
     except sqlite3.DatabaseError as error:
@@ -212,6 +226,37 @@ def _unsound_edits(db: sqlite3.Connection) -> Iterator[str]:
     asked = db.execute("SELECT json_extract(payload, '$.instruction') FROM rows") if held_out else ()
     if count := sum(question_key(instruction) in held_out for (instruction,) in asked):
         yield f"{count} rows ask what a probe asks"
+
+
+_WHOLE_TRIPLETS: tuple[tuple[str, str], ...] = (
+    (
+        "SELECT count(*) FROM triplets WHERE family NOT IN (SELECT family FROM triplet_keys)",
+        "triplets are of families that the ledger does not have",
+    ),
+    (
+        "SELECT count(*) FROM triplets JOIN rejections ON rejections.ordinal = triplets.number",
+        "pairs have a triplet and a rejection",
+    ),
+    (
+        "SELECT count(*) FROM triplets WHERE number >= (SELECT coalesce(max(value), 0) FROM facts WHERE name = 'tried')",
+        "triplets are of pairs that were not tried",
+    ),
+)
+
+
+def _unsound_triplets(db: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with the triplets of a run, which an older ledger has no tables for."""
+    if not has_table(db, "triplets"):
+        return
+    for query, what in _WHOLE_TRIPLETS:
+        if count := db.execute(query).fetchone()[0]:
+            yield f"{count} {what}"
+    changed = 0
+    for row in ledgers.read_triplets(db):
+        texts_there = all(isinstance(row.get(name), str) for name in PUBLISHED)
+        changed += not texts_there or triplet_id(row) != row.get("id") or not row.get("models")
+    if changed:
+        yield f"{changed} triplets are not what their ids say, or lack their provenance"
 
 
 def _unsound(db: sqlite3.Connection) -> Iterator[str]:
@@ -301,6 +346,19 @@ def probes_resting_on(db: sqlite3.Connection, source: str) -> list[int]:
     ]
 
 
+def triplets_resting_on(db: sqlite3.Connection, source: str) -> list[int]:
+    """The numbers of the triplets with a passage that stands in a source, as `Blocked` takes it, or is that text by its hash."""
+    rests = Blocked([source]).holds
+    return [
+        number
+        for number, payload in (
+            db.execute("SELECT number, payload FROM triplets ORDER BY number") if has_table(db, "triplets") else ()
+        )
+        for row in [json.loads(payload)]
+        if any(rests(uri, digest.sha256(row[name])) for name, uri in row["uris"].items())
+    ]
+
+
 def settings_shown(run: RunFile) -> dict[str, Any]:
     """The run's configuration for a reader: flat, without what is empty."""
     shown: dict[str, Any] = {"method": run["configuration"]["method"], **run["configuration"]["settings"]}
@@ -308,10 +366,11 @@ def settings_shown(run: RunFile) -> dict[str, Any]:
     if task:
         shown["task"] = task["description"]
         shown["answer_form"] = task["answer_form"]
-    # Hashes: of an extraction what it was to find the like of, and what it read; of an edit set its facts.
+    # Hashes: of an extraction what it was to find the like of, and what it read; of an edit set its facts; of a triplets run its
+    # pairs, or the passages that it asks about.
     shown |= {
         f"{name}_sha256": run["configuration"][name]
-        for name in ("examples", "pile", "facts")
+        for name in ("examples", "pile", "facts", "pairs", "passages")
         if name in run["configuration"]
     }
     return {name: value for name, value in shown.items() if value not in ("", None, [], {})}

@@ -33,11 +33,15 @@ from searchinstruct_graph.datasets.rows import (
     Vote,
     no_spending,
 )
+from searchinstruct_graph.datasets.triplets import TripletRow, only_denies, triplet_asked
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.text.words import words
 
 NAME = "ledger.sqlite"
+
+TRIED = "tried"
+"""The fact about a triplets run: how many of its pairs are done."""
 
 Status = Literal["shown", "admitted", "answered", "accepted", "rejected", "surplus", "purged"]
 
@@ -346,6 +350,42 @@ class Ledger:
         await self._writer.write(work)
         failpoint("fact.committed")
 
+    # Pairs of a triplets run: the triplet of one, or why there is none.
+
+    async def commit_triplet(
+        self,
+        number: int,
+        row: TripletRow | None,
+        rejection: Rejection | None,
+        keys: Sequence[str],
+        usage: dict[str, Any],
+    ) -> None:
+        """Commit pair `number`: its triplet, or its refusal, and what searching for it has cost. Triplets that share one of the
+        `keys` (of their queries, of a family that was given) are one family from here on. A triplet that is there already, or
+        one without its provenance, is refused (ValueError).
+        """
+        failpoint("triplet.before")
+        if row is not None and not (row["models"] and row["versions"]):
+            raise ValueError(f"triplet {row['id']} lacks its models or versions")
+
+        def work(db: sqlite3.Connection) -> None:
+            if row is not None:
+                family = _joined(db, keys)
+                payload = encoded({name: value for name, value in row.items() if name != "family"})
+                values = (number, row["id"], triplet_asked(row), family, int(only_denies(row)), payload, _now())
+                try:
+                    db.execute("INSERT INTO triplets VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                except sqlite3.IntegrityError as error:
+                    raise ValueError(f"triplet {row['id']} is there already: {error}") from error
+            if rejection is not None:
+                _reject(db, [(number, rejection)])
+            _note(db, TRIED, number + 1)
+            _spend(db, usage)
+            db.execute("DELETE FROM calls WHERE scope = ?", (f"pair:{number}",))
+
+        await self._writer.write(work)
+        failpoint("triplet.committed")
+
     # Evaluations.
 
     async def keep_evaluated(self, id_: str, number: int, item: dict[str, Any]) -> None:
@@ -385,15 +425,17 @@ class Ledger:
         """Keep a fact about the run."""
         await self._writer.write(lambda db: _note(db, name, value))
 
-    async def purge(self, ordinals: Sequence[int], probes: Sequence[int] = ()) -> int:
-        """Remove rows with their quotes and sources, and probes; instructions and the probes' questions stay, marked, and are
-        not answered again. A fact of an edit set that loses its last row loses all its probes. Returns how many probes went.
+    async def purge(self, ordinals: Sequence[int], probes: Sequence[int] = (), triplets: Sequence[int] = ()) -> int:
+        """Remove rows with their quotes and sources, probes, and triplets; instructions and the probes' questions stay, marked,
+        and are not answered again, nor is a pair tried again. A fact of an edit set that loses its last row loses all its probes.
+        Returns how many probes went.
         """
 
         def work(db: sqlite3.Connection) -> int:
             before = db.total_changes
             db.executemany("UPDATE probes SET payload = NULL WHERE ordinal = ?", [(ordinal,) for ordinal in probes])
             gone = db.total_changes - before
+            db.executemany("DELETE FROM triplets WHERE number = ?", [(number,) for number in triplets])
             for ordinal in ordinals:
                 db.execute("DELETE FROM rows WHERE ordinal = ?", (ordinal,))
                 db.execute("DELETE FROM answers WHERE ordinal = ?", (ordinal,))
@@ -506,6 +548,19 @@ def _insert_row(db: sqlite3.Connection, ordinal: int, row: Row, now: str) -> Non
         ],
     )
     db.executemany("INSERT INTO quotes VALUES (?, ?, ?, ?, ?, ?)", quotes)
+
+
+def _joined(db: sqlite3.Connection, keys: Sequence[str]) -> str:
+    """The family of a triplet with these keys: families that share one become one, named by the least of their keys."""
+    marks = ", ".join("?" * len(keys))
+    known = db.execute(f"SELECT DISTINCT family FROM triplet_keys WHERE key IN ({marks})", tuple(keys)).fetchall()  # noqa: S608
+    families = {family for (family,) in known}
+    name: str = min({*families, *keys})
+    for family in families - {name}:
+        db.execute("UPDATE triplets SET family = ? WHERE family = ?", (name, family))
+        db.execute("UPDATE triplet_keys SET family = ? WHERE family = ?", (name, family))
+    db.executemany("INSERT OR REPLACE INTO triplet_keys VALUES (?, ?)", [(key, name) for key in keys])
+    return name
 
 
 def _note(db: sqlite3.Connection, name: str, value: Any) -> None:
@@ -635,13 +690,26 @@ def read_answered(db: sqlite3.Connection) -> Iterator[tuple[Instruction, Outcome
 
 
 def read_funnel(db: sqlite3.Connection) -> Funnel:
-    """The run's counts."""
+    """The run's counts; of a triplets run, a try counts as proposed, admitted and answered."""
     proposed = db.execute("SELECT coalesce(sum(proposed), 0), coalesce(sum(admitted), 0) FROM waves").fetchone()
     states = dict(db.execute("SELECT status, count(*) FROM instructions GROUP BY status"))
-    reasons = dict(db.execute("SELECT reason, count(*) FROM rejections GROUP BY reason ORDER BY count(*) DESC, reason"))
+    reasons = read_reasons(db)
     refused = db.execute("SELECT count(*) FROM rejections WHERE stage = 'proposal'").fetchone()[0]
     quarantined = db.execute("SELECT count(*) FROM rejections WHERE quarantined").fetchone()[0]
     decided = {state: states.get(state, 0) for state in ("answered", "accepted", "rejected", "surplus", "purged")}
+    if tried := read_tried(db):
+        kept = read_triplet_counts(db)[0]
+        return Funnel(
+            proposed=tried,
+            refused=0,
+            admitted=tried,
+            answered=tried,
+            accepted=kept,
+            rejected=tried - kept,
+            quarantined=quarantined,
+            surplus=0,
+            reasons=reasons,
+        )
     # Seeds that are only shown are no proposals.
     shown = states.get("shown", 0)
     return Funnel(
@@ -655,6 +723,11 @@ def read_funnel(db: sqlite3.Connection) -> Funnel:
         surplus=decided["surplus"],
         reasons=reasons,
     )
+
+
+def read_reasons(db: sqlite3.Connection) -> dict[str, int]:
+    """Refusals and rejections by reason, most frequent first."""
+    return dict(db.execute("SELECT reason, count(*) FROM rejections GROUP BY reason ORDER BY count(*) DESC, reason"))
 
 
 def read_spending(db: sqlite3.Connection) -> dict[str, Spent]:
@@ -767,6 +840,35 @@ def read_probes(folder: Path) -> list[Probe]:
     """
     with reading(folder / NAME) as db:
         return [probe for _, _, probe in read_held_out(db) if probe is not None]
+
+
+def read_triplets(db: sqlite3.Connection, after: int = -1) -> Iterator[TripletRow]:
+    """The accepted triplets in the order of their pairs, each with its family as it is known by now; none in a ledger of
+    another kind of run. Memory does not grow with their number.
+    """
+    if has_table(db, "triplets"):
+        query = "SELECT payload, family FROM triplets WHERE number > ? ORDER BY number"
+        for payload, family in db.execute(query, (after,)):
+            yield cast(TripletRow, {**json.loads(payload), "family": family})
+
+
+def read_tried(db: sqlite3.Connection) -> int:
+    """How many pairs of a triplets run are done, with or without a triplet."""
+    return int(read_facts(db).get(TRIED, 0))
+
+
+def read_triplet_counts(db: sqlite3.Connection) -> tuple[int, int]:
+    """(triplets, those whose poison only adds or drops a negation)."""
+    if not has_table(db, "triplets"):
+        return 0, 0
+    rows, denying = db.execute("SELECT count(*), coalesce(sum(denying), 0) FROM triplets").fetchone()
+    return rows, denying
+
+
+def has_triplet(db: sqlite3.Connection, row: TripletRow) -> bool:
+    """Whether a triplet is there with the same texts, or with the same positive query and instruction."""
+    found = "SELECT 1 FROM triplets WHERE id = ? OR asked = ? LIMIT 1"
+    return db.execute(found, (row["id"], triplet_asked(row))).fetchone() is not None
 
 
 def read_evaluated(db: sqlite3.Connection) -> Iterator[Any]:

@@ -6,11 +6,14 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-Method = Literal["searchinstruct", "ds2-instruct", "equal"]
+Method = Literal["searchinstruct", "ds2-instruct", "equal", "inf-ir"]
 
-Operation = Literal["seed", "paraphrase", "combination", "new", "keyword", "keyword-pair", "extraction", "edit"]
+Operation = Literal[
+    "seed", "paraphrase", "combination", "new", "keyword", "keyword-pair", "extraction", "edit", "contrast"
+]
 """How an instruction came about: a seed as it was given; from shown seeds by rewording one, joining several, or anew;
-from one keyword or a pair of them; from a document together with its answer; from a fact that has changed."""
+from one keyword or a pair of them; from a document together with its answer; from a fact that has changed; a query beside its
+poisoned twin."""
 
 BLOOM = ("remember", "understand", "apply", "analyze", "evaluate", "create")
 """The six levels of Bloom's revised taxonomy, lowest first."""
@@ -168,8 +171,26 @@ class Row(TypedDict):
     usage: Spent
 
 
-Stage = Literal["proposal", "answer", "acceptance"]
+TripletStage = Literal["pair", "query", "instruction", "poison", "negatives", "checks", "validation", "acceptance"]
+"""Where a try at a triplet stopped: at the pair as it was given, while its query, instruction, poisons or hard negatives were
+made, at the checks in code, at the validator, or when it stood before the triplets that were accepted already.
+"""
+
+Stage = Literal["proposal", "answer", "acceptance"] | TripletStage
 """Where work was refused: as a proposed instruction, while it was answered, or when the answer stood before the pool."""
+
+
+class RefusedTriplet(TypedDict):
+    """What was made of a triplet before it was refused."""
+
+    texts: dict[str, str]
+    """By its published fields."""
+    kind: str
+    """What the instruction narrows by; empty before there was one."""
+    origins: dict[str, str]
+    uris: dict[str, str]
+    reasons: dict[str, str]
+    """The validator's words, by question; its scores are the rejection's."""
 
 
 class Rejection(TypedDict):
@@ -189,6 +210,8 @@ class Rejection(TypedDict):
     scores: dict[str, float | None]
     origin: Origin
     usage: Spent
+    triplet: NotRequired[RefusedTriplet]
+    """Of a triplets run; its `instruction` is the query."""
 
 
 class Funnel(TypedDict):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -19,7 +18,6 @@ from typing import Any, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
-from searchinstruct_graph.agents.calls import keeping_calls
 from searchinstruct_graph.agents.edit_context import OPTIONS, EditContext
 from searchinstruct_graph.agents.sources import open_corpus
 from searchinstruct_graph.datasets import ledger as ledgers
@@ -34,11 +32,9 @@ from searchinstruct_graph.datasets.ledger import Ledger
 from searchinstruct_graph.datasets.probes import FactPool
 from searchinstruct_graph.datasets.rows import Funnel, Spent
 from searchinstruct_graph.datasets.run import EXPORTS, RunFile, held, open_run, run_folder, set_aside, stored_run
-from searchinstruct_graph.errors import SearchInstructError, UsageError
-from searchinstruct_graph.graphs.answering import Unanswered
+from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.edit_inputs import check, configuration, edit_rules, prompt_versions, role_models
-from searchinstruct_graph.graphs.outage import HeardCalls, Provider
-from searchinstruct_graph.graphs.purse import Calls, MoneySpent, Purse
+from searchinstruct_graph.graphs.in_order import InOrder
 from searchinstruct_graph.graphs.resuming import resume
 from searchinstruct_graph.graphs.revising import FactOutcome, failed_outcome, revise_fact
 from searchinstruct_graph.graphs.screening import Screen
@@ -46,12 +42,6 @@ from searchinstruct_graph.graphs.searcher import build_searcher
 from searchinstruct_graph.graphs.settling_facts import Facts, settle_fact
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.tools.corpus.language import detect
-
-ATTEMPTS = 3
-"""Times that a fact is tried while the provider fails."""
-
-AHEAD = 8
-"""Facts, for each in flight, that may be done while an earlier one is not: they wait in memory."""
 
 Ended = Literal["facts", "target", "max_cost", "stopped", "trial"]
 """`facts`: every one is done; `trial`: so many as were to be tried."""
@@ -88,7 +78,7 @@ class EditHappened(NamedTuple):
     spent: Spent
 
 
-class _Edits:
+class _Edits(InOrder[FactOutcome]):
     """A run at work."""
 
     def __init__(
@@ -103,8 +93,8 @@ class _Edits:
         tell: Callable[[EditHappened], None],
         most: int | None,
     ) -> None:
-        self.ledger, self.db, self.facts, self.pool = ledger, db, facts, pool
-        self.context, self.tell, self.most = context, tell, most
+        super().__init__(ledger, db, context, "fact", most)
+        self.facts, self.pool, self.context, self.tell = facts, pool, context, tell
         self.blocked = Blocked(ledgers.read_facts(db).get("purged", []))
         self.screen = Screen(context, Facts(), run["fingerprint"], pool, benchmark)
         rules = edit_rules(context, run["fingerprint"])
@@ -113,14 +103,16 @@ class _Edits:
         # The run's money is in the purse; a fact's own settings know no limit of it.
         self.fact_context = replace(context, max_cost=None)
         self.searcher = build_searcher()
-        self.purse = Purse(context.max_cost, *ledgers.read_money(db))
-        self.calls = Calls(ledger, context.concurrency, self.purse)
-        self.provider = Provider("facts")
-        self.stop = asyncio.Event()
-        self.landed: dict[int, FactOutcome] = {}
-        self.next_begun = self.next_commit = self.first = 0
-        self.reasons: Counter[str] = Counter()
-        self.spent = ledgers.total(ledgers.read_spending(db).values())
+        self.told = ""
+        """What became of the fact that was committed last, in words."""
+
+    @property
+    def count(self) -> int:
+        return len(self.facts)
+
+    @property
+    def full(self) -> bool:
+        return self.acceptance.full
 
     def restore(self) -> None:
         """Read what an earlier process has done."""
@@ -129,60 +121,14 @@ class _Edits:
         self.acceptance.resume(*ledgers.read_counts(self.db))
         self.pool.load(segment for (segment,) in self.db.execute("SELECT segment FROM pool ORDER BY wave"))
         self.pool.knows_held_out(ordinal for ordinal, _, _ in ledgers.read_held_out(self.db))
+        done = 0
         for edit in ledgers.read_edits(self.db):
-            self.next_commit = edit["number"] + 1
+            done = edit["number"] + 1
             if edit["reason"]:
                 self.reasons[edit["reason"]] += 1
-        self.next_begun = self.first = self.next_commit
+        self.begin_at(done)
 
-    async def go(self) -> Ended:
-        """Work until every fact is done, or no more is wanted."""
-        running: dict[asyncio.Task[FactOutcome], int] = {}
-        try:
-            await self._reopened()
-            return await self._work(running)
-        finally:
-            await self.calls.end(running)
-
-    async def _work(self, running: dict[asyncio.Task[FactOutcome], int]) -> Ended:
-        fatal: BaseException | None = None
-        while True:
-            await self._commit()
-            if self.acceptance.full:
-                return "target"
-            wanted = fatal is None and not self.stop.is_set() and not self.purse.empty
-            while wanted and self.next_begun < self._end() and len(running) < self.context.concurrency:
-                if self.next_begun - self.next_commit >= AHEAD * self.context.concurrency:
-                    break
-                running[asyncio.create_task(self._fact(self.next_begun))] = self.next_begun
-                self.next_begun += 1
-            if not running:
-                if fatal:
-                    raise fatal
-                return self._ended()
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                number = running.pop(task)
-                try:
-                    self.landed[number] = task.result()
-                except MoneySpent:
-                    # The fact waits for a larger purse; what was asked for it so far is kept.
-                    pass
-                except SearchInstructError as error:
-                    fatal = fatal or error
-
-    def _end(self) -> int:
-        """The number of the fact after the last that is to be worked on."""
-        return len(self.facts) if self.most is None else min(len(self.facts), self.first + self.most)
-
-    def _ended(self) -> Ended:
-        if self.next_commit >= len(self.facts):
-            return "facts"
-        if self.purse.empty:
-            return "max_cost"
-        return "trial" if self.next_commit >= self._end() else "stopped"
-
-    async def _reopened(self) -> None:
+    async def reopened(self) -> None:
         """Rows that a smaller target left over, decided about first."""
         decisions = []
         for instruction, outcome in list(ledgers.read_answered(self.db)):
@@ -192,56 +138,46 @@ class _Edits:
         if decisions:
             await self.ledger.decide(decisions)
 
-    async def _fact(self, number: int) -> FactOutcome:
-        fact = self.facts[number]
-        with (
-            self.provider.reading(number) as failed,
-            keeping_calls(HeardCalls(self.calls, f"fact:{number}", self.provider)),
-        ):
-            for _ in range(ATTEMPTS):
-                try:
-                    return await revise_fact(fact, self.fact_context, self.searcher, self.blocked)
-                except Unanswered as error:
-                    self.tell(self._happened("note", f"{named(fact)}: not done: {error}"))
-                    failed(error)
-                    last = str(error)
-            await self.provider.to_blame(number)
-        return failed_outcome(fact, last)
+    async def piece(self, number: int) -> FactOutcome:
+        return await revise_fact(self.facts[number], self.fact_context, self.searcher, self.blocked)
 
-    async def _commit(self) -> None:
-        """Commit the facts that have landed, in their order, as far as there is no gap and rows are wanted."""
-        while self.next_commit in self.landed and not self.acceptance.full:
-            outcome = self.landed.pop(self.next_commit)
-            made = await asyncio.to_thread(
-                settle_fact,
-                self.next_commit,
-                outcome,
-                self.facts,
-                self.screen,
-                self.pool,
-                self.acceptance,
-                self.context,
-            )
-            await self.ledger.commit_fact(
-                made.edit,
-                made.answered,
-                made.refused,
-                made.decisions,
-                made.probes,
-                self.pool.segment(),
-                proposed=made.proposed,
-                last=len(self.pool) - 1,
-                usage={"searches": outcome.usage["searches"], "pages": outcome.usage["pages"]},
-            )
-            self.next_commit += 1
-            if made.edit["reason"]:
-                self.reasons[made.edit["reason"]] += 1
-            self.spent = ledgers.total(ledgers.read_spending(self.db).values())
-            rows = sum(each["row"] is not None for each in made.decisions)
-            told = made.edit["reason"].replace("_", " ") or f"{rows} rows, {len(made.probes)} probes"
-            self.tell(self._happened("fact", f"{named(outcome.fact)}: {told}"))
+    def given_up(self, number: int, why: str) -> FactOutcome:
+        return failed_outcome(self.facts[number], why)
 
-    def _happened(self, kind: Literal["start", "note", "fact"], text: str) -> EditHappened:
+    async def settle(self, number: int, outcome: FactOutcome) -> str:
+        made = await asyncio.to_thread(
+            settle_fact,
+            number,
+            outcome,
+            self.facts,
+            self.screen,
+            self.pool,
+            self.acceptance,
+            self.context,
+        )
+        await self.ledger.commit_fact(
+            made.edit,
+            made.answered,
+            made.refused,
+            made.decisions,
+            made.probes,
+            self.pool.segment(),
+            proposed=made.proposed,
+            last=len(self.pool) - 1,
+            usage={"searches": outcome.usage["searches"], "pages": outcome.usage["pages"]},
+        )
+        rows = sum(each["row"] is not None for each in made.decisions)
+        self.told = made.edit["reason"].replace("_", " ") or f"{rows} rows, {len(made.probes)} probes"
+        return made.edit["reason"]
+
+    def settled(self, number: int, outcome: FactOutcome, reason: str) -> None:
+        self.tell(self.happened("fact", f"{named(outcome.fact)}: {self.told}"))
+
+    def failed(self, number: int, why: str) -> None:
+        self.tell(self.happened("note", f"{named(self.facts[number])}: not done: {why}"))
+
+    def happened(self, kind: Literal["start", "note", "fact"], text: str) -> EditHappened:
+        """Something to tell, with how far the run is."""
         reasons, rows = dict(self.reasons), self.acceptance.accepted
         return EditHappened(kind, text, self.next_commit, len(self.facts), rows, reasons, self.spent)
 
@@ -302,11 +238,12 @@ async def edit(
         work = _Edits(ledger, db, run, wanted, pool, benchmark, context, tell, facts)
         await asyncio.to_thread(work.restore)
         stop(work.stop.set)
-        tell(work._happened("start", f"run {place}: {len(wanted):,} facts, {work.next_commit:,} of them done"))
+        tell(work.happened("start", f"run {place}: {len(wanted):,} facts, {work.next_commit:,} of them done"))
         starting = time.monotonic() - began
         ended: Ended | Literal["failed"] = "failed"
         try:
-            ended = await work.go()
+            stopped = await work.go()
+            ended = "facts" if stopped == "all" else stopped
         finally:
             await ledger.end_session(ended, time.monotonic() - began)
         written = await asyncio.to_thread(_write_probes, place)

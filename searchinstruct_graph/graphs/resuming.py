@@ -27,7 +27,7 @@ async def resume(
     Raises:
         UsageError: the run has more rows than the target.
     """
-    rows = ledgers.read_counts(db)[0]
+    rows = ledgers.read_counts(db)[0] + ledgers.read_triplet_counts(db)[0]
     if target is not None and rows > target:
         raise UsageError(f"{place} has {rows} rows already; --target {target} cannot take some back")
     if (target is None or rows < target) and (

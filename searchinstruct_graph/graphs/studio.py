@@ -14,8 +14,9 @@ from searchinstruct_graph.graphs.extract import graph as extract
 from searchinstruct_graph.graphs.instruct import graph as instruct
 from searchinstruct_graph.graphs.research import graph as research
 from searchinstruct_graph.graphs.roles import critic, planner, searcher, writer
+from searchinstruct_graph.graphs.triplets import graph as triplets
 
-__all__ = ["critic", "edit", "extract", "instruct", "planner", "research", "searcher", "writer"]
+__all__ = ["critic", "edit", "extract", "instruct", "planner", "research", "searcher", "triplets", "writer"]
 
 
 def _write_nothing(self: PersistentDict) -> None:

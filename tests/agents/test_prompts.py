@@ -29,7 +29,8 @@ def test_names_are_distinct() -> None:
 @pytest.mark.parametrize(
     ("prompt", "must"),
     [
-        (PLAN, ["sub-questions", "search queries", "invent no names", "<instruction>", "<failed>"]),
+        (PLAN, ["sub-questions", "search queries", "invent no names", "<instruction>", "<failed>", "criteria alone"]),
+        (PLAN, ["studies since 2015", "limits no source"]),
         (READ, ["character by character", "<page>", "no quotes"]),
         (ASSESS, ["every numbered point", "new search queries", "tried"]),
         (WRITE, ["nothing else", "numbers of the quotes", "negations", "no statements", "<problem>"]),

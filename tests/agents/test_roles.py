@@ -18,6 +18,7 @@ from searchinstruct_graph.agents.searcher import (
     choose_hits,
     floor_missing,
     fresh_queries,
+    instruction_for,
     windows_by_page,
     windows_of,
 )
@@ -54,6 +55,24 @@ def test_a_person_may_write_sub_questions_as_plain_text() -> None:
         ("Who?", ["Who?"]),
         ("When?", ["When?"]),
     ]
+
+
+def test_a_reviewed_instruction_is_kept_and_joined_with_the_persons() -> None:
+    told = {"text": "What changed?", "instruction": "  since\n2015 "}
+    edited = reviewed_plan({"sub_questions": [told, "Who?"]}, plain_plan("Why?"), 4)
+    assert [part["instruction"] for part in edited["sub_questions"]] == ["since 2015", ""]
+    context = ResearchContext(instruction="not from vendors")
+    assert [instruction_for(part, context) for part in edited["sub_questions"]] == [
+        "not from vendors; since 2015",
+        "not from vendors",
+    ]
+    assert instruction_for(edited["sub_questions"][0], ResearchContext(instruction="since 2015")) == "since 2015"
+    # What the person has set goes before what a model makes of the question.
+    early = ResearchContext(instruction="only sources before 2010")
+    assert instruction_for(edited["sub_questions"][0], early) == "only sources before 2010"
+    # A plan of a checkpoint that an earlier version wrote.
+    old: Any = {"text": "Who?", "queries": ["Who?"], "requires": ["Who?"], "status": "open", "missing": []}
+    assert instruction_for(old, context) == "not from vendors"
 
 
 @pytest.mark.parametrize("answer", ["yes", 3, {"sub_questions": []}, {"sub_questions": [{"text": ""}]}])

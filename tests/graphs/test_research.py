@@ -58,7 +58,8 @@ async def check_result(result: dict[str, Any], settings: ResearchContext) -> Non
         assert set(statement["citations"]) == {place[0] for place in statement["quotes"]} <= sources.keys()
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert set(result) == {
-        "question", "status", "stop_reason", "answer", "confidence", "statements", "sources", "read", "plan", "critique", "usage",
+        "question", "status", "stop_reason", "answer", "confidence", "statements", "sources", "read",
+        "constraints", "plan", "critique", "usage",
     }  # fmt: skip
 
 

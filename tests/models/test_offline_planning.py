@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from searchinstruct_graph.agents.planner import QuestionPlan
 from searchinstruct_graph.models.offline import OfflineChatModel
-from searchinstruct_graph.models.offline.planning import LONGEST, implied_questions, keywords, subjects
+from searchinstruct_graph.models.offline.planning import (
+    LONGEST,
+    implied_instruction,
+    implied_questions,
+    keywords,
+    subjects,
+)
 from searchinstruct_graph.models.tagged import Inputs
 
 
@@ -106,3 +112,40 @@ def test_nothing_breaks_it(text: str) -> None:
 def test_a_long_question_costs_no_more_than_its_length() -> None:
     assert plan("Is " + "a" * 5_000 + "?").sub_questions
     assert plan("Did " + "A b " * 1_500 + "?").sub_questions
+
+
+@pytest.mark.parametrize(
+    ("question", "instruction"),
+    [
+        ("What do studies since 2015 say about the Osel mill?", "studies since 2015"),
+        ("What do studies published after 2015 say about eels?", "studies published after 2015"),
+        ("What do German sources say about the flood of Tarn?", "German sources"),
+        ("According to articles on docs.example.org, what is a sluice?", "articles on docs.example.org"),
+        ("How does a sluice work, for beginners?", "for beginners"),
+        ("How do I open a sluice without using a winch?", "without using a winch"),
+    ],
+)
+def test_what_a_question_asks_of_its_sources(question: str, instruction: str) -> None:
+    assert implied_instruction(question) == instruction
+    assert {part.instruction for part in plan(question).sub_questions} == {instruction}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who built the Osel mill?",
+        "What was built between 1990 and 1999?",
+        "What has changed at the Osel mill since 2015?",
+        "Why was the page on docs.example.org written anew?",
+        "What is the word for eel in German?",
+        "What article was published in 1937?",
+        "What did Ida Torn publish after 1915?",
+        "Which animals live without water?",
+        "Which exercises are good for children?",
+        "Who decides on the pay of teachers?",
+        "¿Qué ha cambiado desde 2015?",
+        "since 2015 " * 100,
+    ],
+)
+def test_a_question_that_asks_nothing_of_its_sources(question: str) -> None:
+    assert implied_instruction(question) == ""

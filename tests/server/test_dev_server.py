@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from tests.support import island
 from tests.support.coast import EXAMPLES, add_record, kind_of, records, write_coast
 from tests.support.dev_server import DevServer
+from tests.support.garden import read_examples
 from tests.support.scripted_llm import ScriptedLLM
 from tests.support.search_services import SearchServices
 from tests.support.town import CARRIED, FACTS, write_town
@@ -44,7 +45,8 @@ async def assistant(client: LangGraphClient, name: str) -> Any:
 
 async def test_every_graph_is_served_with_its_drawing_and_schemas(client: LangGraphClient) -> None:
     served = {each["graph_id"]: each for each in await client.assistants.search()}
-    assert set(served) == {"research", "instruct", "extract", "edit", "planner", "searcher", "writer", "critic"}
+    datasets = {"instruct", "extract", "edit", "triplets"}
+    assert set(served) == {"research", *datasets, "planner", "searcher", "writer", "critic"}
     for each in served.values():
         drawn = await client.assistants.get_graph(each["assistant_id"])
         assert len(drawn["nodes"]) > 2
@@ -193,6 +195,21 @@ async def test_facts_are_corrected_without_blocking_the_server(
     assert set(schemas["input_schema"]["properties"]) == {"facts", "fact"}
     assert schemas["context_schema"]
     assert schemas["context_schema"]["properties"]["max_change"]["default"] == 0.5
+    assert "Blocking" not in server.log()
+
+
+async def test_triplets_are_made_without_blocking_the_server(server: DevServer, client: LangGraphClient) -> None:
+    given: Any = {"pairs": read_examples()[2:6]}
+    result: Any = await client.runs.wait(None, "triplets", input=given, context={})
+    assert len(result["outcomes"]) == 4
+    assert result["triplets"]
+    wrong: Any = await client.runs.wait(None, "triplets", input={"pair": {"query": "?"}}, raise_error=False)
+    assert "no query" in str(wrong)
+    schemas = await client.assistants.get_schemas((await assistant(client, "triplets"))["assistant_id"])
+    assert schemas["input_schema"]
+    assert set(schemas["input_schema"]["properties"]) == {"pairs", "pair", "passages"}
+    assert schemas["context_schema"]
+    assert schemas["context_schema"]["properties"]["least_score"]["default"] == 0.5
     assert "Blocking" not in server.log()
 
 

@@ -40,6 +40,7 @@ class SearchServices:
 
     def __init__(self, pages: Mapping[str, tuple[str, str]]) -> None:
         self.pages = {url: (title, text, set(stems(f"{title} {text}"))) for url, (title, text) in pages.items()}
+        self.published: dict[str, str] = {}
         self.asked: list[Asked] = []
         self.faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -109,14 +110,22 @@ class SearchServices:
             answer = {
                 "query": given["query"],
                 "results": [
-                    {"url": url, "title": self.pages[url][0], "content": self.pages[url][1][:200], "score": 0.5}
+                    {
+                        **{"url": url, "title": self.pages[url][0], "content": self.pages[url][1][:200], "score": 0.5},
+                        **({"published_date": self.published[url]} if url in self.published else {}),
+                    }
                     for url in found
                 ],
                 "usage": {"credits": 1},
             }
         else:
             found = self.ranked(given["q"], 20)
-            answer = {"results": [{"url": url, "title": self.pages[url][0], "content": ""} for url in found]}
+            answer = {
+                "results": [
+                    {"url": url, "title": self.pages[url][0], "content": "", "publishedDate": self.published.get(url)}
+                    for url in found
+                ]
+            }
         self._send(handler, 200, json.dumps(answer).encode(), {})
 
     def _send(self, handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: Mapping[str, str]) -> None:

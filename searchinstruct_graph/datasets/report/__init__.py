@@ -9,13 +9,27 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from searchinstruct_graph.datasets.report.facts import ReportFacts, ReportLimits, ReportUsage
 from searchinstruct_graph.datasets.report.summary import text_summary
 from searchinstruct_graph.datasets.rows import Rejection, Row
+from searchinstruct_graph.datasets.triplets import TripletRow
 from searchinstruct_graph.errors import SearchInstructError, UsageError
 
-__all__ = ["ReportFacts", "ReportLimits", "ReportUsage", "page_target", "text_summary", "write_page", "write_report"]
+if TYPE_CHECKING:
+    from searchinstruct_graph.datasets.triplet_run import TripletCounts
+
+__all__ = [
+    "ReportFacts",
+    "ReportLimits",
+    "ReportUsage",
+    "page_target",
+    "text_summary",
+    "write_page",
+    "write_report",
+    "write_triplet_report",
+]
 
 
 def write_report(
@@ -43,6 +57,27 @@ def write_report(
     found = gather_rows(rows())
     probed = probe(found.probes.items(), embeddings("wordllama"))
     write_page(out, page(facts, found, gather_rejections(rejections(), found.clusters), probed))
+
+
+def write_triplet_report(
+    out: str,
+    rows: Iterable[TripletRow],
+    rejections: Iterable[Rejection],
+    found: TripletCounts,
+    facts: ReportFacts,
+) -> None:
+    """Write the report of a set of triplets to the file `out`, which is there whole or not at all. Rows and rejections are read
+    once. Blocking: call it from a thread.
+
+    Raises as `write_report` does.
+    """
+    page_target(out)
+    from searchinstruct_graph.datasets.report.gather import gather_rejections
+    from searchinstruct_graph.datasets.report.triplets import triplet_page
+    from searchinstruct_graph.datasets.triplet_measures import measure_triplets
+
+    measured, shown = measure_triplets(rows)
+    write_page(out, triplet_page(facts, found, measured, shown, gather_rejections(rejections)))
 
 
 def write_page(out: str, page: str) -> None:

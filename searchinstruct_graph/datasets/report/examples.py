@@ -197,9 +197,19 @@ def _rejection(each: Rejection) -> Html:
         block(each["instruction"], 1_000, class_="asked"),
         tag("p", tag("b", "Why: "), own(each["detail"], 1_500)) if each["detail"] else None,
         _chips([each["origin"]["operation"], each["origin"]["bloom"], each["origin"]["kind"], *scores]),
+        _triplet(each),
         answer,
         class_="rejected",
     )
+
+
+def _triplet(each: Rejection) -> Html | None:
+    """What was made of a triplet before it was refused."""
+    made = each["triplet"]["texts"] if "triplet" in each else {}
+    told = [(name, text) for name, text in made.items() if name not in ("query_positive", "document")]
+    if not told:
+        return None
+    return tag("ul", [tag("li", tag("b", name.replace("_", " ")), ": ", own(text, 600)) for name, text in told])
 
 
 def _sources_told(sources: Sequence[RowSource]) -> Html | None:

@@ -39,7 +39,7 @@ def page(facts: ReportFacts, rows: RowFacts, refused: RejectionFacts, probed: Pr
         ("rejected", "Refused and rejected", rejections(refused, quarantined=False)),
         ("provenance", "Settings and versions", sections.provenance(facts)),
     ]
-    return document(f"{cut(facts['name'], 80)}: report", _header(facts, rows), parts, _made_by(facts))
+    return document(f"{cut(facts['name'], 80)}: report", _header(facts, rows), parts, made_by(facts))
 
 
 def document(
@@ -101,13 +101,14 @@ def _header(facts: ReportFacts, rows: RowFacts) -> Html:
     return tag(
         "header",
         tag("h1", own(facts["name"], 120)),
-        tag("p", _times(facts), class_="quiet"),
+        tag("p", times(facts), class_="quiet"),
         tag("dl", shown, class_="tiles"),
         tag("p", told) if differing else None,
     )
 
 
-def _times(facts: ReportFacts) -> str:
+def times(facts: ReportFacts) -> str:
+    """When the run was begun and ended."""
     started, finished = _moment(facts["started"]), _moment(facts["finished"])
     begun = f"Started {_told(started, facts['started'])}" if facts["started"] else "Start not known"
     if not facts["finished"]:
@@ -132,7 +133,8 @@ def _told(moment: datetime | None, text: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".strip()
 
 
-def _made_by(facts: ReportFacts) -> Html:
+def made_by(facts: ReportFacts) -> Html:
+    """The foot of the page."""
     version = facts["versions"].get("searchinstruct-graph", "")
     told = "This page loads nothing and runs nothing; charts have their numbers in tables beneath them."
     return tag("p", joined(f"Made by searchinstruct-graph {cut(version, 40)}".strip(), ". ", told))

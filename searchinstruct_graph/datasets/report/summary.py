@@ -103,15 +103,18 @@ def text_summary(
         rest = sum(count for _, count in reasons[_REASONS:])
         lines.append(f"  {rest:>{digits},} for {len(reasons) - _REASONS} other reasons")
     if usage is not None:
-        lines.append(
-            f"{usage['model_calls']:,} model calls ({a_row(usage['model_calls'], accepted)} an accepted row), "
-            f"{usage['searches']:,} searches, {usage['pages']:,} pages"
-        )
-        lines.append(
-            f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out; cost {money(usage['cost_usd'])}; "
-            f"time {duration(usage['seconds'])}"
-        )
+        lines += cost_lines(usage, accepted, "an accepted row")
     return "\n".join(lines)
+
+
+def cost_lines(usage: ReportUsage, made: int, each: str) -> list[str]:
+    """What a run has cost, in two lines; `each` names one of the `made` ones that it was for."""
+    return [
+        f"{usage['model_calls']:,} model calls ({a_row(usage['model_calls'], made)} {each}), "
+        f"{usage['searches']:,} searches, {usage['pages']:,} pages",
+        f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out; cost {money(usage['cost_usd'])}; "
+        f"time {duration(usage['seconds'])}",
+    ]
 
 
 def _plain(text: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from searchinstruct_graph.models.offline.grammar import base_form, is_participle, is_plural
 from searchinstruct_graph.models.offline.names import names
 from searchinstruct_graph.models.offline.task import Task
+from searchinstruct_graph.text.constraints import Constraint, read_constraints
 from searchinstruct_graph.text.stopwords import is_stopword, language_of
 from searchinstruct_graph.text.words import normal_form, words
 
@@ -93,6 +95,24 @@ _GENERAL_VERBS = frozenset(
     need needed become became use used using have having called
     """.split()
 )
+_SOURCES = frozenset(
+    """source sources study studies paper papers article articles page pages document documents publication publications report
+    reports review reviews post posts book books guideline guidelines published written documentation""".split()
+)
+_READERS = (
+    "beginners? novices? newcomers? laymen laypeople laypersons? children kids experts? professionals? specialists? clinicians "
+    "doctors patients students teachers developers programmers engineers"
+)
+_FOR_WHOM = re.compile(
+    # "Exercises for children" says what is asked about; only what is added or what explains is for a reader.
+    rf"(?:,\s{{0,5}}|\b(?:explained|explanations?|introductions?|tutorials?|guides?|overviews?) )"
+    rf"(for (?:an? )?(?:absolute |complete |total )?(?:{'|'.join(_READERS.split())}))\b(?=[\s,;.?!]*(?:$|,|and\b))",
+    re.IGNORECASE,
+)
+_HOW_TO = re.compile(
+    r"^\s*(?:how (?:do|can|could|should|would|to)\b|what is (?:a|the best|the easiest) way to\b)", re.IGNORECASE
+)
+_WITHOUT = re.compile(r"\b(without (?:using|the (?:use|help) of) [\w'’+#.-]+(?: [\w'’+#-]+){0,3})", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_](?:[\w’'\-]|\.(?=\w))*")
 _LINKS = re.compile(r"^(?:['’]s?|\s+of(?:\s+(?:the|a|an))?)?\s+$", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?:['’]s|['’])$")
@@ -113,6 +133,8 @@ def plan(task: Task) -> dict[str, Any]:
     for part in parts[:PARTS]:
         implied = [] if failed else implied_questions(part)
         planned += implied if len(parts) == 1 and implied else [_as_asked(part, failed)]
+    instruction = implied_instruction(question)
+    planned = [{**part, "instruction": instruction} for part in planned]
     return {"restatement": question[:WHOLE_CHARS], "sub_questions": planned}
 
 
@@ -125,6 +147,35 @@ def _as_asked(part: str, failed: bool) -> dict[str, Any]:
     elif failed:
         queries = [keywords(part), *compared]
     return {"text": part[:PART_CHARS], "queries": queries[:3], "requires": [part[:PART_CHARS]]}
+
+
+def implied_instruction(question: str) -> str:
+    """What an English question asks of its sources, in its own words; empty when it asks nothing of them.
+
+    Dates of publication, hosts and languages of sources, whom it is for, and in a question for a way what that way shall not
+    use. A year, a language or a host in a question is mostly what it is about, so these need a word for sources.
+    """
+    if len(question) > LONGEST or language_of(question) != "en":
+        return ""
+    # A question opens with what it is about: only its clauses are read as criteria.
+    asked = read_constraints(question.rstrip("?？ .!"), date.today()).constraints
+    told = [(each.spans[0], each.text) for each in asked if _asks_of_sources(each)]
+    taken = [span for span, _ in told]
+    for pattern in (_FOR_WHOM, *([_WITHOUT] if _HOW_TO.search(question) else [])):
+        told += [
+            (found.span(1), found[1])
+            for found in pattern.finditer(question)
+            if not any(start < found.end() and found.start() < end for start, end in taken)
+        ]
+    return ", ".join(" ".join(text.split()) for _, text in sorted(told))
+
+
+def _asks_of_sources(constraint: Constraint) -> bool:
+    said = set(words(constraint.text))
+    if said & {"was", "were", "is", "are", "been"}:
+        # "What article was published in 1937" asks for the article.
+        return False
+    return bool(said & _SOURCES)
 
 
 class _Word(NamedTuple):

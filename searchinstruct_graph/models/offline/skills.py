@@ -21,6 +21,7 @@ from searchinstruct_graph.models.offline.lens import look, terms, weight_of
 from searchinstruct_graph.models.offline.names import names
 from searchinstruct_graph.models.offline.planning import implied_questions, keywords, plan
 from searchinstruct_graph.models.offline.task import Task
+from searchinstruct_graph.models.offline.triplets import skills as triplets
 from searchinstruct_graph.models.tagged import Tag
 from searchinstruct_graph.text.compare import ENOUGH
 from searchinstruct_graph.text.sentences import Span, sentences
@@ -267,4 +268,5 @@ SKILLS: dict[str, Callable[[Task], dict[str, Any]]] = {
     **teaching.SKILLS,
     **extracting.SKILLS,
     **editing.SKILLS,
+    **triplets.SKILLS,
 }
