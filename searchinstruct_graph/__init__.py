@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from searchinstruct_graph.agents.context import ResearchContext
     from searchinstruct_graph.agents.edit_context import EditContext
     from searchinstruct_graph.agents.extract_context import ExtractContext
+    from searchinstruct_graph.agents.triplet_context import TripletContext
     from searchinstruct_graph.errors import ProviderError, SearchInstructError, UsageError
     from searchinstruct_graph.evals.ragas.experiments import ragas_sample, ragas_trajectory, research_target
     from searchinstruct_graph.evals.ragas.metrics import ragas_metric
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     from searchinstruct_graph.graphs.persistence import open_persistence
     from searchinstruct_graph.graphs.research import build_graph as build_research_graph
     from searchinstruct_graph.graphs.research import graph as research_graph
+    from searchinstruct_graph.graphs.triplets import graph as triplet_graph
     from searchinstruct_graph.integrations.build_dataset import abuild_dataset, build_dataset
     from searchinstruct_graph.integrations.corpus_retriever import CorpusRetriever
     from searchinstruct_graph.integrations.edit_dataset import aedit_set, edit_set
     from searchinstruct_graph.integrations.extract_dataset import aextract_dataset, extract_dataset
     from searchinstruct_graph.integrations.grounding import GroundingMiddleware
     from searchinstruct_graph.integrations.research_tool import ResearchTool, research_tool
+    from searchinstruct_graph.integrations.train_retriever import train_retriever
+    from searchinstruct_graph.integrations.triplet_set import atriplet_set, triplet_set
     from searchinstruct_graph.tools.corpus import Corpus
     from searchinstruct_graph.tools.fetching import SafeFetcher
     from searchinstruct_graph.tools.search.langchain import from_langchain
@@ -51,11 +55,13 @@ __all__ = [
     "ResearchTool",
     "SafeFetcher",
     "SearchInstructError",
+    "TripletContext",
     "UsageError",
     "__version__",
     "abuild_dataset",
     "aedit_set",
     "aextract_dataset",
+    "atriplet_set",
     "build_dataset",
     "build_research_graph",
     "edit_graph",
@@ -73,6 +79,9 @@ __all__ = [
     "research_graph",
     "research_target",
     "research_tool",
+    "train_retriever",
+    "triplet_graph",
+    "triplet_set",
 ]
 
 _HOMES = {
@@ -108,6 +117,11 @@ _HOMES = {
     "research_graph": ("graphs.research", "graph"),
     "research_target": ("evals.ragas.experiments", "research_target"),
     "research_tool": ("integrations.research_tool", "research_tool"),
+    "train_retriever": ("integrations.train_retriever", "train_retriever"),
+    "TripletContext": ("agents.triplet_context", "TripletContext"),
+    "atriplet_set": ("integrations.triplet_set", "atriplet_set"),
+    "triplet_graph": ("graphs.triplets", "graph"),
+    "triplet_set": ("integrations.triplet_set", "triplet_set"),
 }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.models.tagged import disarm
+from searchinstruct_graph.text.constraints import Applied
 from searchinstruct_graph.text.orders import orders as orders
 
 SubStatus = Literal["open", "sufficient", "insufficient"]
@@ -22,6 +23,8 @@ class SubQuestion(TypedDict):
     requires: list[str]
     status: SubStatus
     missing: list[str]
+    instruction: NotRequired[str]
+    """What kind of source this part needs, where the question says so; plans of earlier versions have none."""
 
 
 class Plan(TypedDict):
@@ -87,6 +90,19 @@ def merge_quotes(known: Sequence[Quote], new: Sequence[Quote]) -> list[Quote]:
 def merge_unique(known: Sequence[str], new: Iterable[str]) -> list[str]:
     """Reducer: strings in order of arrival, each once."""
     return list(dict.fromkeys([*known, *new]))
+
+
+def merge_applied(known: Sequence[Applied], new: Iterable[Applied]) -> list[Applied]:
+    """Reducer: what became of the parts of instructions, each part once, with the most that one search has left out."""
+    merged = {(each["kind"], each["text"]): each for each in known}
+    for each in new:
+        held = merged.get((each["kind"], each["text"]), each)
+        merged[each["kind"], each["text"]] = {
+            **each,
+            "dropped": max(held["dropped"], each["dropped"]),
+            "unknown": max(held["unknown"], each["unknown"]),
+        }
+    return list(merged.values())
 
 
 _SPACE = re.compile(r"\s+")

@@ -26,6 +26,11 @@ class PlannedQuestion(Schema):
     requires: list[str] = Field(
         max_length=5, description="Facts that a quote must state before this counts as answered."
     )
+    instruction: str = Field(
+        default="",
+        max_length=500,
+        description="What kind of source this part needs, in the question's own words; empty when it asks for none.",
+    )
 
 
 class QuestionPlan(Schema):
@@ -37,12 +42,16 @@ class QuestionPlan(Schema):
 
 PLAN = Prompt(
     "plan",
-    2,
+    3,
     f"""You plan research. Restate the question, then split it into the fewest sub-questions that can each be looked up
 on their own: one when the question is simple, one for each thing compared, one for each link of a chain whose next
 link is already named. Do not split off what only a found document can name; the searcher follows such links itself.
 For every sub-question give one to three short search queries (key terms and names, no sentences) and the facts that
 an answer must contain. You know nothing about the answer: invent no names, dates or facts.
+Where the question itself limits what a source may be ("studies since 2015", "for beginners", "without using a library", "in
+the Python documentation"), write that limit as the sub-question's instruction: criteria alone, no subject, in the question's own
+words. A year or a place that is asked about ("what has changed since 2015") limits no source. Most questions limit nothing; then
+it is empty. Do not repeat what <instruction> says already.
 If <earlier> messages of a chat are given, the question may continue them: restate it so that it can be understood without
 them, with the names that it leaves out, and plan that.
 If <instruction> is given, it says what kind of source or answer is wanted. If <failed> parts are given, an earlier
@@ -56,10 +65,17 @@ def plain_plan(question: str) -> Plan:
     return Plan(restatement=question, sub_questions=[_open(question, [question], [question])])
 
 
-def _open(text: str, queries: Sequence[str], requires: Sequence[str]) -> SubQuestion:
+def _open(text: str, queries: Sequence[str], requires: Sequence[str], instruction: str = "") -> SubQuestion:
     asked = [query.strip() for query in queries if query.strip()] or [text]
     needed = [point.strip() for point in requires if point.strip()] or [text]
-    return SubQuestion(text=text.strip(), queries=asked, requires=needed, status="open", missing=[])
+    return SubQuestion(
+        text=text.strip(),
+        queries=asked,
+        requires=needed,
+        status="open",
+        missing=[],
+        instruction=" ".join(instruction.split()),
+    )
 
 
 def plan_from(draft: QuestionPlan, most: int) -> Plan:
@@ -68,7 +84,7 @@ def plan_from(draft: QuestionPlan, most: int) -> Plan:
     kept = [part for part in draft.sub_questions if distinct.get(part.text.strip().casefold()) is part]
     return Plan(
         restatement=draft.restatement.strip(),
-        sub_questions=[_open(part.text, part.queries, part.requires) for part in kept[:most]],
+        sub_questions=[_open(part.text, part.queries, part.requires, part.instruction) for part in kept[:most]],
     )
 
 
@@ -86,7 +102,7 @@ def reviewed_plan(answer: Any, plan: Plan, most: int) -> Plan:
     drafted = edited.get("sub_questions") if isinstance(edited, dict) else None
     if not isinstance(drafted, list) or not all(isinstance(part, str | dict) for part in drafted):
         raise ValueError(
-            "a reviewed plan has sub_questions: a list of texts or of objects with text, queries, requires"
+            "a reviewed plan has sub_questions: a list of texts or of objects with text, queries, requires, instruction"
         )
     parts = [
         {"text": part, "queries": [part], "requires": []}
@@ -95,6 +111,7 @@ def reviewed_plan(answer: Any, plan: Plan, most: int) -> Plan:
             "text": part.get("text", ""),
             "queries": part.get("queries") or [part.get("text", "")],
             "requires": part.get("requires") or [],
+            "instruction": part.get("instruction") or "",
         }
         for part in drafted
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from pydantic import Field
 
@@ -20,6 +21,7 @@ from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure
 from searchinstruct_graph.models.tagged import Inputs
 from searchinstruct_graph.models.usage import Usage
+from searchinstruct_graph.text.constraints import read_constraints
 from searchinstruct_graph.text.urls import urls_in, without_urls
 from searchinstruct_graph.tools.fetching import canonical_url
 from searchinstruct_graph.tools.search import CORPUS, Answers, Hit, Sources
@@ -147,6 +149,20 @@ def sorted_proposals(proposed: Sequence[str], tried: Sequence[str], given: Seque
     )
 
 
+def instruction_for(sub_question: SubQuestion, context: ResearchContext) -> str:
+    """What kind of source a sub-question needs: what the person has set, and what the plan adds for this part.
+
+    What the plan adds gives way where it excludes what the person has set.
+    """
+    said, planned = context.instruction.strip(), sub_question.get("instruction", "").strip()
+    both = "; ".join(dict.fromkeys(filter(None, (said, planned))))
+    if said and planned:
+        today = date.today()
+        if read_constraints(both, today).contradictory != read_constraints(said, today).contradictory:
+            return said
+    return both
+
+
 async def run_queries(
     sources: Sources,
     queries: Sequence[str],
@@ -154,6 +170,7 @@ async def run_queries(
     quotes: Sequence[Quote],
     context: ResearchContext,
     *,
+    instruction: str = "",
     seconds: float | None = None,
 ) -> list[Answers]:
     """What every source found for each query. A query that repeats a private document goes to the corpus alone."""
@@ -164,7 +181,7 @@ async def run_queries(
             sources.search(
                 query,
                 depth,
-                instruction=context.instruction,
+                instruction=instruction,
                 without=web if web and repeats_private(query, question, quotes, context.files) else (),
                 seconds=seconds,
             )

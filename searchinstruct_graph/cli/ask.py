@@ -175,8 +175,10 @@ class _Run:
         from langgraph.types import Command
 
         self.narrator.pause()
-        kept = ("text", "queries", "requires")
-        plan = {"sub_questions": [{key: part[key] for key in kept} for part in asked["plan"]["sub_questions"]]}
+        kept = ("text", "queries", "requires", "instruction")
+        # A plan of an earlier version has no instructions.
+        parts = [{"instruction": "", **part} for part in asked["plan"]["sub_questions"]]
+        plan = {"sub_questions": [{key: part[key] for key in kept} for part in parts]}
         if problem := asked.get("error"):
             self.narrator.warn(f"the edited plan cannot be used: {problem}")
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -215,6 +217,8 @@ class _Run:
         from searchinstruct_graph.graphs.state import ResearchOutput
         from searchinstruct_graph.models.chat import resolve_model
 
+        # A thread that an earlier version has finished knows of no constraints.
+        values = {"constraints": [], **values}
         result = {name: values[name] for name in ResearchOutput.__annotations__ if name != "messages"}
         if self.json:
             typer.echo(as_json(result))

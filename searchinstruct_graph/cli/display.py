@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.text.constraints import constraint_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -223,6 +224,10 @@ def show_result(result: ResearchOutput, models: Sequence[str]) -> None:
             style="green" if result["status"] == "answered" else "yellow",
         )
     )
+    for told in constraint_lines(result["constraints"]):
+        out.print(Text(f"  {plain(told)}", style="dim"))
+    if not result["read"] and any(each["dropped"] for each in result["constraints"]):
+        out.print(Text("  nothing that was found fits the instruction; widen it, or leave it out", style="yellow"))
     for problem in critique["problems"][:5]:
         out.print(Text(f"  note: {_shortened(problem)}", style="dim"))
     if "offline" in models:

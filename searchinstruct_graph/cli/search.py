@@ -10,9 +10,10 @@ import typer
 from searchinstruct_graph.cli.display import Narrator, as_json, console, plain
 from searchinstruct_graph.cli.interrupts import run
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.text.constraints import constraint_lines
 
 if TYPE_CHECKING:
-    from searchinstruct_graph.tools.corpus import Passage
+    from searchinstruct_graph.tools.corpus import Searched
 
 _SHOWN = 320
 
@@ -27,13 +28,24 @@ def search(
     ],
     count: Annotated[int, typer.Option("-k", min=1, max=1_000, help="Passages to show.")] = 10,
     instruction: Annotated[
-        str, typer.Option("--instruction", help="What kind of passage is wanted, in words.", show_default=False)
+        str,
+        typer.Option(
+            "--instruction",
+            help="What kind of passage is wanted, in words, as in 'only sources after 2015, not for experts'. Dates, hosts, "
+            "folders, types and languages are checked; the rest steers the order.",
+            show_default=False,
+        ),
     ] = "",
     index_dir: Annotated[
         str | None, typer.Option("--index", metavar="DIR", help="Folder of the index.", show_default=False)
     ] = None,
     embeddings: Annotated[
-        str, typer.Option("--embeddings", metavar="NAME", help="Embeddings of the index.")
+        str,
+        typer.Option(
+            "--embeddings",
+            metavar="NAME",
+            help="Embeddings of the index: a name, or the folder of a trained retriever.",
+        ),
     ] = "wordllama",
     json_: Annotated[bool, typer.Option("--json", help="Print the passages as JSON.")] = False,
 ) -> None:
@@ -41,17 +53,20 @@ def search(
     if not query.strip():
         raise UsageError("the search query is empty; say what to look for")
 
-    async def find() -> list[Passage]:
+    async def find() -> Searched:
         from searchinstruct_graph.tools.corpus import Corpus
 
         opened = await Corpus.open(corpus, embedding=embeddings, index_dir=index_dir)
         narrator.skipped(opened.report)
-        return await opened.search(query, count, instruction=instruction)
+        return await opened.find(query, count, instruction=instruction)
 
     with Narrator(quiet=True) as narrator:
         narrator.doing("searching")
-        passages = run(find(), lambda: "interrupted")
+        passages, constraints = run(find(), lambda: "interrupted")
     if json_:
+        # One shape, with an instruction or without; what was checked is told beside it.
+        for line in constraint_lines(constraints):
+            narrator.warn(line)
         typer.echo(as_json([asdict(passage) for passage in passages]))
         return
     from rich.text import Text
@@ -67,4 +82,7 @@ def search(
         )
         out.print(Text("   " + (line if len(line) <= _SHOWN else line[:_SHOWN] + " …")))
     if not passages:
-        out.print("nothing found")
+        gone = any(each["dropped"] for each in constraints)
+        out.print("nothing found that fits the instruction; widen it, or leave it out" if gone else "nothing found")
+    for line in constraint_lines(constraints):
+        out.print(Text(plain(line), style="dim"))

@@ -73,6 +73,7 @@ def fresh_start(question: str, context: ResearchContext) -> dict[str, Any]:
         for key in (
             "evidence",
             "read",
+            "constraints",
             "tried",
             "windows",
             "readings",

@@ -121,6 +121,7 @@ def compose(state: ResearchState, context: ResearchContext, *, accepted: bool) -
         statements=statements,
         sources=sources,
         read=[],
+        constraints=[],
         plan=state["plan"],
         critique=Critique(
             verdict=judgement["verdict"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, Send
 
 from searchinstruct_graph.agents.context import ResearchContext, settings
-from searchinstruct_graph.agents.evidence import Quote, Reading
+from searchinstruct_graph.agents.evidence import Quote, Reading, merge_applied
 from searchinstruct_graph.agents.progress import progress
 from searchinstruct_graph.agents.reader import read_page
 from searchinstruct_graph.agents.searcher import (
@@ -22,6 +23,7 @@ from searchinstruct_graph.agents.searcher import (
     assess,
     choose_hits,
     fresh_queries,
+    instruction_for,
     run_queries,
     sorted_proposals,
     window_key,
@@ -39,10 +41,11 @@ from searchinstruct_graph.graphs.state import (
 from searchinstruct_graph.models.embeddings import embeddings
 from searchinstruct_graph.models.limits import remaining, reserve, shares, spent
 from searchinstruct_graph.models.usage import ProviderUsage, add_usage, join_usage, no_usage
+from searchinstruct_graph.text.constraints import read_constraints
 from searchinstruct_graph.text.urls import urls_in
 from searchinstruct_graph.tools.corpus.excerpts import best_spans
 from searchinstruct_graph.tools.fetching import Unfetched, is_web
-from searchinstruct_graph.tools.search import GIVEN, Asked, Hit
+from searchinstruct_graph.tools.search import CORPUS, GIVEN, Asked, Hit, outside_of
 
 SearcherGraph = CompiledStateGraph[SearcherState, ResearchContext, SearcherInput, SearcherOutput]
 
@@ -60,7 +63,13 @@ async def search(
     wanted = sorted_proposals(proposed, state["tried"], [*given, *state.get("offered", [])])
     queries = wanted.queries[: left["searches"]]
     answers = await run_queries(
-        sources, queries, state["question"], state["evidence"], context, seconds=left["seconds"]
+        sources,
+        queries,
+        state["question"],
+        state["evidence"],
+        context,
+        instruction=instruction_for(state["sub_question"], context),
+        seconds=left["seconds"],
     )
     # Every page costs a call, and one call is kept for `assess`.
     room = min(context.hits, left["pages"], max(0, left["model_calls"] - 1))
@@ -86,6 +95,7 @@ async def search(
             for uri, hits in chosen.items()
         ],
         "problems": list(dict.fromkeys(problems)),
+        "constraints": merge_applied([], [each for answer in answers for each in answer.constraints]),
         "usage": {
             **no_usage(),
             "searches": len(queries),
@@ -126,6 +136,11 @@ async def read(state: PageTask, runtime: Runtime[ResearchContext], *, connection
     context, chosen, began = settings(runtime), state["page"], time.monotonic()
     sources = await open_sources(context, connections, refresh=False)
     page = await sources.read(chosen["uri"], chosen["provider"], seconds=state["allowance"]["seconds"])
+    if not isinstance(page, Unfetched) and is_web(page.uri) and chosen["provider"] not in (GIVEN, CORPUS):
+        # A page tells more of itself than the search that found it.
+        told = read_constraints(instruction_for(state["sub_question"], context), date.today())
+        if told.constraints and (broken := await asyncio.to_thread(outside_of, page, told.constraints)):
+            page = Unfetched(page.uri, "outside", f"left out: {broken.text!r} does not hold for it")
     if isinstance(page, Unfetched):
         reading = Reading(uri=chosen["uri"], status="unfetched", detail=page.detail, quotes=0, dropped=0)
         runtime.stream_writer(

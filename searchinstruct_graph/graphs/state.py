@@ -16,12 +16,14 @@ from searchinstruct_graph.agents.evidence import (
     Statement,
     SubQuestion,
     SubStatus,
+    merge_applied,
     merge_quotes,
     merge_unique,
 )
 from searchinstruct_graph.graphs.chat import Chat
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.usage import Usage, add_usage
+from searchinstruct_graph.text.constraints import Applied
 
 Status = Literal["answered", "insufficient_evidence", "unsupported", "budget_exhausted"]
 
@@ -69,6 +71,7 @@ class SearcherOutput(TypedDict):
     read: Annotated[list[str], merge_unique]
     readings: Annotated[list[Reading], operator.add]
     problems: Annotated[list[str], operator.add]
+    constraints: Annotated[list[Applied], merge_applied]
     branches: Annotated[list[Branch], operator.add]
 
 
@@ -164,7 +167,11 @@ class ResearchInput(TypedDict, total=False):
 
 
 class ResearchOutput(TypedDict):
-    """The result of a run (see the README for an example); with `messages`, when a chat was given, the chat so far."""
+    """The result of a run (see the README for an example); with `messages`, when a chat was given, the chat so far.
+
+    `constraints`: what the instructions asked of sources, what code checked of it, and how many sources that left out of the
+    search that lost the most.
+    """
 
     messages: NotRequired[Annotated[list[AnyMessage], Chat]]
     question: str
@@ -175,6 +182,7 @@ class ResearchOutput(TypedDict):
     statements: list[ResultStatement]
     sources: list[Source]
     read: Annotated[list[str], merge_unique]
+    constraints: Annotated[list[Applied], merge_applied]
     plan: Plan
     critique: Critique
     usage: Annotated[Usage, add_usage]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
 from searchinstruct_graph.models.loops import finished
+from searchinstruct_graph.text.constraints import constraint_lines
 from searchinstruct_graph.tools.corpus import Corpus
+
+_LOG = logging.getLogger(__name__)
 
 
 class CorpusRetriever(BaseRetriever):
     """Passages of `corpus` by words and by meaning, best first.
 
     Each document's metadata holds `source` (the URI), `title`, `heading`, `start` and `end` (offsets into the page's text)
-    and `score` (comparable within one search only). The index is brought up to date at every query; what did not change
+    and `score` (comparable within one search only); with an instruction also `constraints`, what was made of it, which is logged
+    as well, since a list without documents says nothing. The index is brought up to date at every query; what did not change
     costs a look at the files' stamps.
 
     Raises:
@@ -36,6 +42,10 @@ class CorpusRetriever(BaseRetriever):
         k: int | None = None,
     ) -> list[Document]:
         corpus = await Corpus.open(self.corpus, embedding=self.embeddings, index_dir=self.index)
+        found = await corpus.find(query, k or self.k, instruction=self.instruction)
+        for line in constraint_lines(found.constraints):
+            _LOG.info(line)
+        told = {"constraints": found.constraints} if found.constraints else {}
         return [
             Document(
                 id=f"{passage.uri}@{passage.start}-{passage.end}",
@@ -47,9 +57,10 @@ class CorpusRetriever(BaseRetriever):
                     "start": passage.start,
                     "end": passage.end,
                     "score": passage.score,
+                    **told,
                 },
             )
-            for passage in await corpus.search(query, k or self.k, instruction=self.instruction)
+            for passage in found.passages
         ]
 
     def _get_relevant_documents(

@@ -30,3 +30,16 @@ def load_rows(folder: Path, format: str) -> Dataset:
     path = folder / EXPORTS / f"{format}.parquet"
     export(Rows(folder), format, str(path))
     return Dataset.from_parquet(str(path), cache_dir=str(folder / EXPORTS / "cache"))
+
+
+def load_triplets(folder: Path) -> Dataset:
+    """The triplets of the run in `folder`, under their published names, kept in its `exports/`."""
+    from datasets import Dataset
+
+    from searchinstruct_graph.datasets.exporting import Wanted, export_run
+    from searchinstruct_graph.datasets.formats import TRIPLETS
+    from searchinstruct_graph.datasets.run import EXPORTS
+
+    path = folder / EXPORTS / f"{TRIPLETS}.parquet"
+    export_run(folder, Wanted(format=TRIPLETS), path)
+    return Dataset.from_parquet(str(path), cache_dir=str(folder / EXPORTS / "cache"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from searchinstruct_graph.agents.context import ResearchContext
 from searchinstruct_graph.errors import SearchInstructError, UsageError
-from searchinstruct_graph.integrations.research_tool import cited
+from searchinstruct_graph.integrations.research_tool import cited, limits
 from searchinstruct_graph.text.urls import without_urls
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ def mcp_server(context: ResearchContext) -> MCPServer[Any]:
             corpus = await open_corpus(context)
             if corpus is None:
                 return "There is no corpus here, only the web: use `research`."
-            found = await corpus.search(query, max(1, min(count, 50)), instruction=context.instruction)
+            found = await corpus.find(query, max(1, min(count, 50)), instruction=context.instruction)
         except SearchInstructError as error:
             raise ToolError(str(error)) from error
-        return "\n\n".join(f"{each.uri} ({each.start}-{each.end})\n{each.text}" for each in found) or "nothing found"
+        told = [f"{each.uri} ({each.start}-{each.end})\n{each.text}" for each in found.passages] or ["nothing found"]
+        return "\n\n".join([*told, *limits(found.constraints)])
 
     return server

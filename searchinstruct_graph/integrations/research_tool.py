@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
@@ -13,6 +14,7 @@ from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.graphs.research import graph as research_graph
 from searchinstruct_graph.graphs.state import ResearchOutput
 from searchinstruct_graph.models.loops import finished
+from searchinstruct_graph.text.constraints import Applied, constraint_lines
 from searchinstruct_graph.text.urls import without_urls
 
 
@@ -66,7 +68,13 @@ def cited(result: ResearchOutput) -> str:
     for source in result["sources"]:
         lines += ["", f"[{source['id']}] {source['title']} ({source['uri']})"]
         lines += [f"> {' '.join(quote['text'].split())}" for quote in source["quotes"]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(line for part in limits(result["constraints"]) for line in ("", part))])
+
+
+def limits(constraints: Sequence[Applied]) -> list[str]:
+    """What an instruction asked of the sources and what that left out, as a model reads it; empty when it asked nothing."""
+    told = constraint_lines(constraints)
+    return ["\n".join(["Limits on the sources:", *(f"- {line}" for line in told)])] if told else []
 
 
 research_tool = ResearchTool()

@@ -50,7 +50,8 @@ def test_json_is_one_object_and_nothing_else(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert result["status"] == "answered"
     assert set(result) == {
-        "question", "status", "stop_reason", "answer", "confidence", "statements", "sources", "read", "plan", "critique", "usage",
+        "question", "status", "stop_reason", "answer", "confidence", "statements", "sources", "read",
+        "constraints", "plan", "critique", "usage",
     }  # fmt: skip
 
 

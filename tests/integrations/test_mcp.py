@@ -14,7 +14,17 @@ from tests.support import island
 async def test_a_client_finds_and_calls_the_tools(tmp_path: Path) -> None:
     program = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "searchinstruct_graph", "mcp", "--corpus", island.write_island(tmp_path), "--samples", "1"],
+        args=[
+            "-m",
+            "searchinstruct_graph",
+            "mcp",
+            "--corpus",
+            island.write_island(tmp_path),
+            "--samples",
+            "1",
+            "--instruction",
+            "only sources after 2015",
+        ],
         env={**os.environ, "SEARCHINSTRUCT_MODEL": "offline", "SEARCHINSTRUCT_HOME": str(tmp_path / "home")},
     )
     async with stdio_client(program) as (read, write), ClientSession(read, write) as session:
@@ -26,6 +36,8 @@ async def test_a_client_finds_and_calls_the_tools(tmp_path: Path) -> None:
         assert "ferry.md" in answer.content[0].text  # type: ignore[union-attr]
         found = await session.call_tool("search", {"query": "goats seaweed", "count": 1})
         assert "goats.md" in found.content[0].text  # type: ignore[union-attr]
+        for said in (answer, found):
+            assert "Limits on the sources:\n- checked “only sources after 2015”" in said.content[0].text  # type: ignore[union-attr]
         wrong = await session.call_tool("research", {"question": ""})
         assert wrong.is_error
         assert "the question is empty" in wrong.content[0].text  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 from searchinstruct_graph import Corpus, CorpusRetriever, ResearchTool, UsageError
 from tests.support import island
+from tests.support.fevers import write_mixed
 
 
 class TestStandard(RetrieversIntegrationTests):
@@ -43,6 +44,22 @@ async def test_a_document_says_where_it_stands(tmp_path: Path) -> None:
 async def test_it_works_with_and_without_await_in_one_process(tmp_path: Path) -> None:
     retriever = CorpusRetriever(corpus=[island.write_island(tmp_path)], index=str(tmp_path / "index"))
     assert retriever.invoke("ferry tickets") == await retriever.ainvoke("ferry tickets")
+
+
+async def test_what_an_instruction_left_out_is_told_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_mixed(tmp_path / "mixed")
+    caplog.set_level("INFO")
+    retriever = CorpusRetriever(corpus=[folder], instruction="only sources after 2015", index=str(tmp_path / "index"))
+    found = await retriever.ainvoke("lantern harbour")
+    (told,) = found[0].metadata["constraints"]
+    assert (told["text"], told["dropped"], told["unknown"]) == ("only sources after 2015", 2, 2)
+    nothing = retriever.model_copy(update={"instruction": "documents over 9000 words"})
+    assert await nothing.ainvoke("lantern harbour") == []
+    assert "checked “documents over 9000 words” (length): 6 sources left out" in caplog.text
+    plain = retriever.model_copy(update={"instruction": ""})
+    assert "constraints" not in (await plain.ainvoke("lantern harbour"))[0].metadata
 
 
 def test_what_is_wrong_is_said() -> None:
