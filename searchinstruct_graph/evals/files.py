@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from searchinstruct_graph.datasets.records import read_records
+from searchinstruct_graph.datasets.run import RUN
 from searchinstruct_graph.errors import UsageError
 
 RECORDS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
@@ -39,6 +40,11 @@ def folders(data: Sequence[str], suffixes: Sequence[str] = RECORDS) -> list[tupl
             raise UsageError(f"two places of the data are called {name!r}; rename one, their figures would be mixed")
         found[name] = files_in(place, tuple(suffixes)) if os.path.isdir(place) else [_readable(place)]
     return list(found.items())
+
+
+def is_run(place: str) -> bool:
+    """Whether a folder holds a run."""
+    return os.path.exists(os.path.join(place, RUN))
 
 
 def files_in(place: str, suffixes: tuple[str, ...]) -> list[str]:

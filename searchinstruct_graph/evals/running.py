@@ -258,7 +258,9 @@ def _checked(suite: Suite, context: EvalContext) -> None:
             require_price(name)
     if context.review_plan:
         raise UsageError("review_plan stops every case for a person; leave it out")
-    if not context.data:
+    if suite.own_data and context.data:
+        raise UsageError(f"the suite {suite.name} brings its own data; leave out --data")
+    if not context.data and not suite.own_data:
         raise UsageError(f"there is nothing to score; name data for the suite {suite.name} with --data PATH")
 
 

@@ -142,3 +142,5 @@ class Suite:
     """What the thing under test makes of a case (the graph's answer, its plan); empty where the data holds it already."""
     judged: bool = True
     """Whether it has metrics that ask a judge."""
+    own_data: bool = False
+    """Whether it fetches its own data, so that none is named."""

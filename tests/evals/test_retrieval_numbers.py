@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from searchinstruct_graph.evals.retrieval import (
     average_precision,
     condensed,
-    dcg,
     judged_at,
     ndcg_at,
     recall_at,
     reciprocal_rank_at,
 )
+from searchinstruct_graph.retriever.evaluation import dcg, ndcg
 
 RANKED = ["d1", "d2", "d3", "d4", "d5"]
 GRADES = {"d2": 3.0, "d4": 1.0, "d9": 2.0, "d1": 0.0}
@@ -35,7 +35,9 @@ def test_graded_gains_are_discounted_by_rank() -> None:
     assert wanted == pytest.approx(0.487932, abs=1e-6)
     assert ndcg_at(RANKED, GRADES, 2) == pytest.approx((3 / math.log2(3)) / (3 + 2 / math.log2(3)))
     assert ndcg_at(["d2", "d9", "d4"], GRADES, 10) == 1.0
-    assert dcg([1, 1, 1]) == pytest.approx(1 + 0.6309297535714575 + 0.5)
+    assert dcg([(1, 1), (2, 1), (3, 1)]) == pytest.approx(1 + 0.6309297535714575 + 0.5)
+    assert ndcg([2, 4, 6, 1], [3, 1, 2, 0], 5) == pytest.approx(wanted)
+    assert ndcg([1], [0], 5) is None
 
 
 def test_the_ideal_is_cut_where_the_ranking_is() -> None:

@@ -19,6 +19,9 @@ SUITES = {
     "injection": "whether orders in pages reach the answer",
     "consistency": "whether votes tell right majorities from wrong and split ones",
     "edit": "a model's answers to the probes of an edit set",
+    "followir": "FollowIR through mteb: do documents fall when the instruction rules them out?",
+    "instructir": "InstructIR through mteb: a query under the worst of its instructions",
+    "mair": "MAIR: not in mteb; says how to score it as a folder",
 }
 """What each suite tells, in a line; its module has the same name and holds `SUITE`."""
 

@@ -17,10 +17,10 @@ from searchinstruct_graph.datasets.checks import asked_in, claims_of, exchanges
 from searchinstruct_graph.datasets.database import reading
 from searchinstruct_graph.datasets.ledger import read_rows
 from searchinstruct_graph.datasets.records import read_records
-from searchinstruct_graph.datasets.run import RUN, read_run, run_folder
+from searchinstruct_graph.datasets.run import read_run, run_folder
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.evals.context import EvalContext
-from searchinstruct_graph.evals.files import first, folders, stem
+from searchinstruct_graph.evals.files import first, folders, is_run, stem
 from searchinstruct_graph.evals.overlap import token_f1
 from searchinstruct_graph.evals.questions import contexts_of, references
 from searchinstruct_graph.evals.suite import Case, Measure, Metric, Sample, Score, Suite, case, failed, mean_of, scored
@@ -34,11 +34,6 @@ JUDGED = ("faithfulness", "answer_relevancy", "factual_correctness")
 
 CRITIC = ("support", "agreement", "confidence")
 """The critic's numbers that a row carries."""
-
-
-def is_run(place: str) -> bool:
-    """Whether a folder holds a run."""
-    return os.path.exists(os.path.join(place, RUN))
 
 
 def read(context: EvalContext) -> Iterator[Case]:

@@ -1,12 +1,13 @@
 """Retrieval: the product's own search over a corpus, against documents that are known to be relevant.
 
 A case is a query. Where it has an instruction, of its own or by `--instruction`, it is searched for with and without it,
-so that what the instruction changes can be told.
+so that what the instruction changes can be told. Where it has a changed instruction as well, it is searched for with that one
+too, and p-MRR tells whether the documents that this makes non-relevant fall.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from searchinstruct_graph.agents.sources import open_corpus
 from searchinstruct_graph.errors import UsageError
@@ -26,6 +27,8 @@ DEPTH = 100
 POOL_DEPTH = 2_000
 """Passages looked at to rank the judged documents of a query that has judged irrelevant ones."""
 
+P_MRR = "p_mrr"
+
 SCORES = (
     f"ndcg@{K}",
     f"recall@{K}",
@@ -35,6 +38,9 @@ SCORES = (
     f"pool_ndcg@{K}",
     f"plain_ndcg@{K}",
     f"plain_recall@{K}",
+    f"plain_mrr@{K}",
+    f"plain_map@{DEPTH}",
+    P_MRR,
     f"judged@{K}",
 )
 """What a ranking is scored by."""
@@ -62,11 +68,13 @@ def read(context: EvalContext) -> Iterator[Case]:
                 given: Sample = {"user_input": query.text, "query_id": query.id, "grades": query.grades}
                 if query.instruction:
                     given["instruction"] = query.instruction
+                if query.changed:
+                    given |= {"changed_instruction": query.changed, "fallen": query.fallen}
                 yield case(group, given)
 
 
 async def make(given: Case, context: EvalContext) -> Sample:
-    """The documents in the order of the search: `ranked`, and `ranked_plain` without the instruction.
+    """The documents in the order of the search: `ranked`, `ranked_plain` without the instruction, `ranked_changed`.
 
     With at least `K` documents judged irrelevant also `pool`: the judged documents alone, from a deeper search.
     """
@@ -82,6 +90,8 @@ async def make(given: Case, context: EvalContext) -> Sample:
         made["pool"] = retrieval.condensed(ranked, grades)
     if instruction:
         made["ranked_plain"] = (await _ranking(corpus, query, "", grades))[:DEPTH]
+    if changed := given["given"].get("changed_instruction"):
+        made["ranked_changed"] = (await _ranking(corpus, query, changed, grades))[:DEPTH]
     return made
 
 
@@ -106,32 +116,45 @@ def document_id(uri: str, grades: Mapping[str, float]) -> str:
 
 
 async def ranking_scores(sample: Sample, context: EvalContext) -> dict[str, Score]:
-    """Recall, nDCG, reciprocal rank and average precision of the ranking, and of the one without an instruction."""
+    """Recall, nDCG, reciprocal rank and average precision of the ranking, and of the one without an instruction; p-MRR.
+
+    Of a ranking of `DEPTH` documents, one that is not there counts as the next behind them.
+    """
     grades, ranked = sample["grades"], sample["ranked"]
     seen = ", ".join(ranked[:3]) or "nothing was found"
     found = {
-        f"recall@{K}": retrieval.recall_at(ranked, grades, K),
+        **_ranked_scores("", ranked, grades),
         f"recall@{DEPTH}": retrieval.recall_at(ranked, grades, DEPTH),
-        f"ndcg@{K}": retrieval.ndcg_at(ranked, grades, K),
-        f"mrr@{K}": retrieval.reciprocal_rank_at(ranked, grades, K),
-        f"map@{DEPTH}": retrieval.average_precision(ranked, grades),
         f"judged@{K}": retrieval.judged_at(ranked, grades, K),
     }
     if "pool" in sample:
         found[f"pool_ndcg@{K}"] = retrieval.ndcg_at(sample["pool"], grades, K)
     if "ranked_plain" in sample:
-        found[f"plain_ndcg@{K}"] = retrieval.ndcg_at(sample["ranked_plain"], grades, K)
-        found[f"plain_recall@{K}"] = retrieval.recall_at(sample["ranked_plain"], grades, K)
+        found |= _ranked_scores("plain_", sample["ranked_plain"], grades)
+    if "ranked_changed" in sample:
+        found[P_MRR] = retrieval.obedience(ranked, sample["ranked_changed"], sample["fallen"])
     return {name: scored(value, f"first: {seen}") for name, value in found.items()}
+
+
+def _ranked_scores(prefix: str, ranked: Sequence[str], grades: Mapping[str, float]) -> dict[str, float | None]:
+    return {
+        f"{prefix}recall@{K}": retrieval.recall_at(ranked, grades, K),
+        f"{prefix}ndcg@{K}": retrieval.ndcg_at(ranked, grades, K),
+        f"{prefix}mrr@{K}": retrieval.reciprocal_rank_at(ranked, grades, K),
+        f"{prefix}map@{DEPTH}": retrieval.average_precision(ranked, grades),
+    }
 
 
 def metrics(context: EvalContext) -> tuple[Metric, ...]:
     """All of them are read off the ranking."""
-    return (Metric("ranking", "offline", ranking_scores, needs=("grades",), gives=SCORES),)
+    return (Metric("ranking", "offline", ranking_scores, needs=("grades",), version=2, gives=SCORES),)
 
 
 def measures(context: EvalContext) -> tuple[Measure, ...]:
-    """Means over the queries; `plain` is the search without the instruction, `pool` the judged documents alone."""
+    """Means over the queries; `plain` is the search without the instruction, `pool` the judged documents alone.
+
+    p-MRR, −1 to 1, is over the queries with a changed instruction under which documents have to fall.
+    """
     return tuple(mean_of(name) for name in SCORES)
 
 
