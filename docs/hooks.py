@@ -11,6 +11,7 @@ from searchinstruct_graph.agents.build_context import BuildContext
 from searchinstruct_graph.agents.context import AgentContext, ResearchContext
 from searchinstruct_graph.agents.edit_context import EditContext
 from searchinstruct_graph.agents.extract_context import ExtractContext
+from searchinstruct_graph.agents.triplet_context import TripletContext
 from searchinstruct_graph.evals.context import EvalContext
 
 PLACES: dict[str, type[AgentContext]] = {
@@ -18,18 +19,20 @@ PLACES: dict[str, type[AgentContext]] = {
     "<!-- settings of build -->": BuildContext,
     "<!-- settings of extract -->": ExtractContext,
     "<!-- settings of edit -->": EditContext,
+    "<!-- settings of triplets -->": TripletContext,
     "<!-- settings of eval -->": EvalContext,
 }
 
 
 def settings_table(context: type[AgentContext] = ResearchContext) -> str:
     """Every field of a context: flag, kind, default, range, meaning; of those that build on it what they add."""
-    from searchinstruct_graph import edit_graph, extract_graph, instruct_graph, research_graph
+    from searchinstruct_graph import edit_graph, extract_graph, instruct_graph, research_graph, triplet_graph
 
     graphs: dict[type[AgentContext], Any] = {
         BuildContext: instruct_graph,
         ExtractContext: extract_graph,
         EditContext: edit_graph,
+        TripletContext: triplet_graph,
     }
     # An evaluation is no graph; its schema is made as LangGraph makes those of graphs.
     own = TypeAdapter(EvalContext).json_schema() if context is EvalContext else None

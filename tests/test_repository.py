@@ -56,6 +56,7 @@ def test_every_extra_that_is_promised_exists() -> None:
         "local",
         "evals",
         "train",
+        "mteb",
         "ray",
         "mcp",
         "datasets",
