@@ -226,7 +226,7 @@ class TestCommand:
     def test_without_mteb_one_line_says_what_to_install(self, tmp_path: Path, zygote: Zygote) -> None:
         if importlib.util.find_spec("mteb") is not None:
             pytest.skip("mteb is installed")
-        for name in ("followir", "instructir", "mair"):
+        for name in ("followir", "instructir"):
             done = ForkedShell(tmp_path, zygote).do("eval", name)
             assert done.returncode == 2
             (line,) = done.stderr.strip().splitlines()
@@ -239,7 +239,6 @@ class TestCommand:
 
 
 def test_mair_is_not_faked(tmp_path: Path) -> None:
-    pytest.importorskip("mteb")
     with pytest.raises(UsageError, match=r"mteb \(.*\) has no MAIR; .* eval retrieval --data FOLDER"):
         asyncio.run(evaluate("mair", EvalContext(model="offline"), tmp_path / "evaluation"))
 

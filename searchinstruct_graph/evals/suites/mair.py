@@ -9,14 +9,13 @@ from collections.abc import Iterable
 
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.evals.context import EvalContext
-from searchinstruct_graph.evals.instruction_benchmarks import mteb
 from searchinstruct_graph.evals.suite import Case, Suite
 
 
 def read(context: EvalContext) -> Iterable[Case]:
     """Raises UsageError: there is nothing to read it from."""
     raise UsageError(
-        f"mteb ({mteb().__version__}) has no MAIR; write its queries, documents and judgements as a folder and score that: "
+        "mteb (looked through at 2.26) has no MAIR; write its queries, documents and judgements as a folder and score that: "
         "searchinstruct eval retrieval --data FOLDER"
     )
 
