@@ -36,13 +36,13 @@ from searchinstruct_graph.retriever.losses import METHODS
 from searchinstruct_graph.retriever.measures import PlainSet
 from searchinstruct_graph.retriever.rows import (
     Triplet,
-    query_key,
     read_triplets,
     shuffled_instructions,
     split_triplets,
     without_instructions,
 )
 from searchinstruct_graph.retriever.training import TrainingSettings, train_retriever
+from searchinstruct_graph.text.words import same_text
 
 VARIANTS = ("untrained", "plain", "infonce", "inf-embed", "attention", "shuffled")
 CHOSEN_BY = 60
@@ -111,8 +111,8 @@ def sides(files: Sequence[Path], most: int, measure: int, shown: Sequence[str]) 
     # A share of each file, in a drawn order.
     random.Random(0).shuffle(train)
     random.Random(0).shuffle(chosen_by)
-    known = set(map(query_key, shown))
-    fresh = [each for each in test if not known & {query_key(each.query_positive), query_key(each.query_negative)}]
+    known = set(map(same_text, shown))
+    fresh = [each for each in test if not known & {same_text(each.query_positive), same_text(each.query_negative)}]
     return Sides(train[:most], chosen_by[:CHOSEN_BY], fresh)
 
 

@@ -17,11 +17,10 @@ from searchinstruct_graph.agents.evidence import locate
 from searchinstruct_graph.agents.expander import TEMPERATURE
 from searchinstruct_graph.agents.instructor import PASSAGE_CHARS, Neighbour, add_others
 from searchinstruct_graph.agents.triplet_context import OTHERS
-from searchinstruct_graph.datasets.split import same_text
 from searchinstruct_graph.models.limits import Allowance
 from searchinstruct_graph.models.structured import Failure, Reply
 from searchinstruct_graph.models.tagged import Inputs
-from searchinstruct_graph.text.words import words
+from searchinstruct_graph.text.words import same_text, words
 
 
 class Pair(NamedTuple):

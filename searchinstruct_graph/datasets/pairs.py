@@ -8,10 +8,9 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from searchinstruct_graph.datasets.records import read_records, value_of
-from searchinstruct_graph.datasets.split import same_text
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.text.digest import sha256
-from searchinstruct_graph.text.words import words
+from searchinstruct_graph.text.words import same_text, words
 
 FIELDS = {
     "query": ("query", "query_positive", "question", "anchor"),

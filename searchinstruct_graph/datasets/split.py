@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from searchinstruct_graph.errors import UsageError
-from searchinstruct_graph.text.words import normal_form, words
+from searchinstruct_graph.text.words import same_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,13 +44,6 @@ def parse_shares(text: str) -> dict[str, float]:
     if abs(sum(shares.values()) - 1) > 1e-6:
         raise UsageError(f"--split: the shares sum to {sum(shares.values()):g}, not to 1; say train=0.9,test=0.1.")
     return shares
-
-
-def same_text(instruction: str) -> str:
-    """What two instructions have in common when they are one: their words in normal form, without punctuation. A text
-    without any word stands for itself.
-    """
-    return " ".join(words(instruction)) or " ".join(normal_form(instruction).split())
 
 
 def _place(seed: int, family: str) -> int:

@@ -16,12 +16,11 @@ from typing import Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
-from searchinstruct_graph.datasets.split import same_text
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.text.compare import content, negated
 from searchinstruct_graph.text.digest import sha256
 from searchinstruct_graph.text.orders import orders
-from searchinstruct_graph.text.words import normal_form, words
+from searchinstruct_graph.text.words import normal_form, same_text, words
 
 PassageOrigin = Literal["found", "written"]
 """Whether a hard negative was found in the corpus or written for its row."""

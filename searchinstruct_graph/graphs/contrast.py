@@ -29,7 +29,6 @@ from searchinstruct_graph.datasets.contamination import Benchmark
 from searchinstruct_graph.datasets.pairs import TripletPair
 from searchinstruct_graph.datasets.rows import TripletStage
 from searchinstruct_graph.datasets.screening import find_secret
-from searchinstruct_graph.datasets.split import same_text
 from searchinstruct_graph.datasets.triplets import (
     PUBLISHED,
     PassageOrigin,
@@ -46,7 +45,7 @@ from searchinstruct_graph.models.chat import resolve_model
 from searchinstruct_graph.models.limits import Allowance, remaining
 from searchinstruct_graph.models.structured import Failure, Reply
 from searchinstruct_graph.models.usage import Usage, add_usage, no_usage
-from searchinstruct_graph.text.words import words
+from searchinstruct_graph.text.words import same_text, words
 from searchinstruct_graph.tools.corpus import Corpus
 
 T = TypeVar("T", bound=BaseModel)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from searchinstruct_graph.agents.instructor import Neighbour
 from searchinstruct_graph.agents.triplet_context import OTHERS
 from searchinstruct_graph.datasets.pairs import TripletPair
-from searchinstruct_graph.datasets.split import same_text
 from searchinstruct_graph.models.embeddings import Embedder
+from searchinstruct_graph.text.words import same_text
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,9 +11,10 @@ from searchinstruct_graph.datasets.pairs import read_pairs
 from searchinstruct_graph.datasets.training_triplets import GivenTriplets, read_given_triplets
 from searchinstruct_graph.errors import UsageError
 from searchinstruct_graph.retriever.measures import FEW
-from searchinstruct_graph.retriever.rows import PlainSplit, Split, families_of, query_key, split_plain, split_triplets
+from searchinstruct_graph.retriever.rows import PlainSplit, Split, families_of, split_plain, split_triplets
 from searchinstruct_graph.retriever.saving import TrainedRetriever, TrainingData
 from searchinstruct_graph.retriever.training import TrainingProgress, TrainingSettings
+from searchinstruct_graph.text.words import same_text
 
 STATIC = "wordllama"
 """The base whose vectors stay as they are and get a re-scorer."""
@@ -132,7 +133,7 @@ def _notes(given: GivenTriplets, split: Split, data: TrainingData, share: float)
     if share == 0:
         return [*lines, "nothing is held out, so nothing is measured"]
     if len(split.held) < FEW:
-        queries = len({query_key(each.query_positive) for each in split.held})
+        queries = len({same_text(each.query_positive) for each in split.held})
         lines.append(
             f"held out are {len(split.held):,} triplets with {queries:,} queries: few, so the figures say little"
         )

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from searchinstruct_graph.errors import UsageError
-from searchinstruct_graph.retriever.rows import Triplet, numbered, query_key
+from searchinstruct_graph.retriever.rows import Triplet, numbered
+from searchinstruct_graph.text.words import same_text
 
 Floats = NDArray[np.float64]
 Ranks = NDArray[np.int64]
@@ -193,7 +194,7 @@ def triplet_scores(score: Scorer, triplets: Sequence[Triplet], more: Sequence[st
         hits.append(np.stack([own > rival for rival in rivals], axis=1))
         places.append(np.stack([ranks(original, where[:, 0]), ranks(altered, where[:, 0])], axis=1))
     hit, place = np.concatenate(hits), np.concatenate(places)
-    query = np.array(numbered([query_key(each.query_positive) for each in triplets])[1], dtype=np.int64)
+    query = np.array(numbered([same_text(each.query_positive) for each in triplets])[1], dtype=np.int64)
     return TripletScores(query, hit[:, 0], hit[:, 1], hit[:, 2], place[:, 0], place[:, 1])
 
 

@@ -22,7 +22,8 @@ from searchinstruct_graph.retriever.evaluation import (
     plain_ndcg,
     triplet_scores,
 )
-from searchinstruct_graph.retriever.rows import Triplet, numbered, query_key
+from searchinstruct_graph.retriever.rows import Triplet, numbered
+from searchinstruct_graph.text.words import same_text
 
 CUT = 10
 """Rank down to which plain queries are measured."""
@@ -81,7 +82,7 @@ def plain_set(pairs: Sequence[tuple[str, str]], more: Sequence[str] = ()) -> Pla
     passages, number = numbered([*(passage for _, passage in pairs), *more])
     queries: dict[str, tuple[str, dict[int, float]]] = {}
     for at, (query, _) in enumerate(pairs):
-        queries.setdefault(query_key(query), (query, {}))[1][number[at]] = 1.0
+        queries.setdefault(same_text(query), (query, {}))[1][number[at]] = 1.0
     return PlainSet([query for query, _ in queries.values()], passages, [grades for _, grades in queries.values()])
 
 

@@ -35,7 +35,7 @@ from searchinstruct_graph.models.rescoring import (
 from searchinstruct_graph.retriever.card import retriever_card
 from searchinstruct_graph.retriever.evaluation import Scorer, dense
 from searchinstruct_graph.retriever.measures import measured, scores_of
-from searchinstruct_graph.retriever.rows import Triplet, numbered, query_key, training_rows
+from searchinstruct_graph.retriever.rows import Triplet, numbered, training_rows
 from searchinstruct_graph.retriever.saving import (
     CARD,
     TrainedRetriever,
@@ -44,6 +44,7 @@ from searchinstruct_graph.retriever.saving import (
     occupied,
     save_record,
 )
+from searchinstruct_graph.text.words import same_text
 
 WEIGHED = 3_000
 """Triplets whose searches the weights are fitted on; thirteen numbers need no more."""
@@ -121,7 +122,7 @@ def train_rescorer(
     """
     if not triplets:
         raise UsageError("a re-scorer is trained on triplets, and there is none")
-    _, query = numbered([query_key(each.query_positive) for each in triplets])
+    _, query = numbered([same_text(each.query_positive) for each in triplets])
     halves = [[each for each, number in zip(triplets, query, strict=True) if number % 2 == half] for half in (0, 1)]
     found = [
         search

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchinstruct_graph.errors import UsageError
-from searchinstruct_graph.text.words import normal_form, words
+from searchinstruct_graph.text.words import same_text
 
 Indices = NDArray[np.int64]
 
@@ -99,11 +99,6 @@ def numbered(texts: Sequence[str]) -> tuple[list[str], list[int]]:
     return list(known), numbers
 
 
-def query_key(query: str) -> str:
-    """What two queries have in common when they are one: their words in normal form; without a word, the text itself."""
-    return " ".join(words(query)) or " ".join(normal_form(query).split())
-
-
 def families_of(triplets: Sequence[Triplet], names: Sequence[str] | None = None) -> list[str]:
     """What each triplet stays together with: one name for those with the same query, up to case and punctuation, or the same
     name in `names` (a disease, a page), or a chain of such.
@@ -113,7 +108,7 @@ def families_of(triplets: Sequence[Triplet], names: Sequence[str] | None = None)
     """
     if names is not None and len(names) != len(triplets):
         raise UsageError(f"{len(triplets)} triplets, but {len(names)} families; give each triplet one")
-    keys = [[query_key(each.query_positive)] for each in triplets]
+    keys = [[same_text(each.query_positive)] for each in triplets]
     for own, name in zip(keys, names or (), strict=names is not None):
         own.append("\0" + name)
     leader = _joined(keys)
@@ -151,9 +146,9 @@ def split_triplets(
     for family in sorted(members, key=lambda name: _place(seed, name)):
         if len(members[family]) <= room - len(held):
             held.update(members[family])
-    hidden = {query_key(triplets[at].query_positive) for at in held}
+    hidden = {same_text(triplets[at].query_positive) for at in held}
     train = [
-        each for at, each in enumerate(triplets) if at not in held and query_key(each.query_negative) not in hidden
+        each for at, each in enumerate(triplets) if at not in held and same_text(each.query_negative) not in hidden
     ]
     if not held or not train:
         raise UsageError(
@@ -181,10 +176,10 @@ def split_plain(
     are trained on are never held out. The others come in the order of a hash of seed and query.
     """
     hidden, shown = (
-        {query_key(query) for each in side for query in (each.query_positive, each.query_negative)}
+        {same_text(query) for each in side for query in (each.query_positive, each.query_negative)}
         for side in (split.held, split.train)
     )
-    keys = [query_key(query) for query, _ in pairs]
+    keys = [same_text(query) for query, _ in pairs]
     distinct = set(keys)
     room = min(most, round(share * len(distinct)))
     candidates = sorted(distinct - shown, key=lambda key: (key not in hidden, _place(seed, key)))

@@ -54,7 +54,7 @@ from searchinstruct_graph.retriever.losses import (
     no_negatives,
 )
 from searchinstruct_graph.retriever.measures import PlainSet, Scores, measured, plain_set, scores_of
-from searchinstruct_graph.retriever.rows import Batch, Triplet, batch, batch_count, numbered, query_key, training_rows
+from searchinstruct_graph.retriever.rows import Batch, Triplet, batch, batch_count, numbered, training_rows
 from searchinstruct_graph.retriever.saving import (
     CARD,
     TrainedRetriever,
@@ -63,6 +63,7 @@ from searchinstruct_graph.retriever.saving import (
     occupied,
     save_record,
 )
+from searchinstruct_graph.text.words import same_text
 
 CHECKPOINT = "checkpoint.pt"
 WATCHED = 500
@@ -307,15 +308,15 @@ def _check_input(
         raise UsageError("training needs triplets, and has none")
     if settings.plain_ratio and not plain:
         raise UsageError(f"training: plain_ratio is {settings.plain_ratio}, but there are no plain queries to mix in")
-    trained_on = {query_key(each.query_positive) for each in triplets}
+    trained_on = {same_text(each.query_positive) for each in triplets}
     for at, each in enumerate(held):
-        if query_key(each.query_positive) in trained_on:
+        if same_text(each.query_positive) in trained_on:
             raise UsageError(
                 f"training: the query of held-out triplet {at} is trained on too; split by query (rows.split_triplets)"
             )
     if held_plain and not held:
         raise UsageError("training: plain queries are held out, but no triplets; hold out some of both, or of neither")
-    if not {query_key(query) for query, _ in plain}.isdisjoint(query_key(query) for query, _ in held_plain):
+    if not {same_text(query) for query, _ in plain}.isdisjoint(same_text(query) for query, _ in held_plain):
         raise UsageError("training: a plain query that is held out is trained on too; split them by query")
 
 

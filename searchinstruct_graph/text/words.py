@@ -101,3 +101,10 @@ def stems(text: str, language: str = "en") -> list[str]:
     stemmer = _stemmer(language)
     found = words(text)
     return stemmer.stemWords(found) if stemmer else found
+
+
+def same_text(text: str) -> str:
+    """What two texts have in common when they are one: their words in normal form, without punctuation. A text without any word
+    stands for itself.
+    """
+    return " ".join(words(text)) or " ".join(normal_form(text).split())

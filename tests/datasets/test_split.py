@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from searchinstruct_graph.datasets.split import assign, parse_shares, same_text
+from searchinstruct_graph.datasets.split import assign, parse_shares
 from searchinstruct_graph.errors import UsageError
+from searchinstruct_graph.text.words import same_text
 
 SHARES = {"train": 0.9, "test": 0.1}
 

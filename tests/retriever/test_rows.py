@@ -16,7 +16,6 @@ from searchinstruct_graph.retriever.rows import (
     batch,
     batch_count,
     numbered,
-    query_key,
     read_triplets,
     shuffled_instructions,
     split_plain,
@@ -24,6 +23,7 @@ from searchinstruct_graph.retriever.rows import (
     training_rows,
     without_instructions,
 )
+from searchinstruct_graph.text.words import same_text
 
 
 def made(query: str, other: str = "", mark: str = "") -> Triplet:
@@ -66,9 +66,9 @@ class TestReading:
 
     def test_numbers_and_keys(self) -> None:
         assert numbered(["b", "a", "b"]) == (["b", "a"], [0, 1, 0])
-        assert query_key("What is WATER?") == query_key("what is water")
-        assert query_key("آب چیست؟") == query_key("آب چيست")
-        assert query_key("؟!") != query_key("...")
+        assert same_text("What is WATER?") == same_text("what is water")
+        assert same_text("آب چیست؟") == same_text("آب چيست")
+        assert same_text("؟!") != same_text("...")
 
 
 class TestSplit:
@@ -84,8 +84,8 @@ class TestSplit:
             split = split_triplets(triplets, 0.2, seed=seed)
             assert len(split.train) + len(split.held) + split.dropped == 300
             assert len(split.held) == 60
-            shown = {query_key(text) for each in split.train for text in (each.query_positive, each.query_negative)}
-            assert not shown & {query_key(each.query_positive) for each in split.held}
+            shown = {same_text(text) for each in split.train for text in (each.query_positive, each.query_negative)}
+            assert not shown & {same_text(each.query_positive) for each in split.held}
             assert split.dropped % 3 == 0
             dropped += split.dropped
         assert dropped > 0
@@ -101,7 +101,7 @@ class TestSplit:
 
     def test_case_and_punctuation_do_not_part_a_query(self) -> None:
         triplets = [made(text, mark=str(at)) for at in range(10) for text in (f"river {at}?", f"River {at}")]
-        held = Counter(query_key(each.query_positive) for each in split_triplets(triplets, 0.3).held)
+        held = Counter(same_text(each.query_positive) for each in split_triplets(triplets, 0.3).held)
         assert set(held.values()) == {2}
 
     def test_families_of_the_callers_own(self) -> None:
@@ -137,7 +137,7 @@ class TestPlainSplit:
         found = split_plain(self.PAIRS, self.SPLIT, 0.4)
         assert len(found.held) in (4, 5)
         assert {"held", "Poison of held"} <= {query for query, _ in found.held}
-        assert {query_key(query) for query, _ in found.held}.isdisjoint(query_key(query) for query, _ in found.train)
+        assert {same_text(query) for query, _ in found.held}.isdisjoint(same_text(query) for query, _ in found.train)
         assert ("trained", "its page") in found.train
         assert (len(found.train) + len(found.held), found.dropped) == (len(self.PAIRS), 0)
         assert found == split_plain(self.PAIRS, self.SPLIT, 0.4)
